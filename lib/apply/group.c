@@ -38,6 +38,13 @@ static int is_waiting(cm_run_t *run, cm_record_t *record)
     return error && error->code == CM_WAITS;
 }
 
+/* Let RECORD wait as before the attempt. */
+static void leave_waiting(cm_record_t *record)
+{
+    record->error = record->lacks;
+    record->effect = NULL;
+}
+
 /* Return the records that could be written without the references that they
  * wait for, as PARTIAL says. */
 static apr_array_header_t *waiting_records(cm_run_t *run, cm_partial_e partial,
@@ -53,23 +60,17 @@ static apr_array_header_t *waiting_records(cm_run_t *run, cm_partial_e partial,
         if (record->in_no_cycle || !record->entry ||
             !cm_rounds_pending(record) || !is_waiting(run, record))
             continue;
+        record->lacks = record->error;
         if (cm_rounds_ready(run, record, partial) &&
             record->effect->kind != CM_EFFECT_DELETE) {
             record->aim = record->effect->until;
             APR_ARRAY_PUSH(waiting, cm_record_t *) = record;
         }
         else {
-            record->effect = NULL;
+            leave_waiting(record);
         }
     }
     return waiting;
-}
-
-/* Let RECORD wait as before, and say what for. */
-static void leave_waiting(cm_run_t *run, cm_record_t *record)
-{
-    cm_rounds_ready(run, record, CM_PARTIAL_NONE);
-    record->effect = NULL;
 }
 
 static void add_entry(apr_hash_t *entries, const cm_entry_t *entry,
@@ -147,7 +148,7 @@ static apr_array_header_t *tied_records(cm_run_t *run, const cm_model_t *model,
             (!model || record->table->model == model))
             APR_ARRAY_PUSH(chosen, cm_record_t *) = record;
         else
-            leave_waiting(run, record);
+            leave_waiting(record);
     }
     return chosen;
 }
@@ -353,7 +354,7 @@ static cm_error_t *write_waiting(cm_run_t *run, const cm_model_t *model,
         if (waiting->nelts)
             CM_TRY(write_group(&done, run, waiting, model != NULL, iterpool));
         for (i = 0; i < waiting->nelts && !done; i++)
-            leave_waiting(run, CM_NTH(waiting, i, cm_record_t));
+            leave_waiting(CM_NTH(waiting, i, cm_record_t));
     } while (waiting->nelts && !done);
     apr_pool_destroy(iterpool);
     return NULL;
@@ -370,7 +371,7 @@ static cm_error_t *write_tied(cm_run_t *run, apr_pool_t *scratch_pool)
     begin_attempt(run);
     tied = tied_records(run, NULL, scratch_pool);
     for (i = 0; i < tied->nelts; i++)
-        leave_waiting(run, CM_NTH(tied, i, cm_record_t));
+        leave_waiting(CM_NTH(tied, i, cm_record_t));
     for (i = 0; i < tied->nelts; i++) {
         cm_record_t *record = CM_NTH(tied, i, cm_record_t);
         const cm_model_t *model = record->table->model;

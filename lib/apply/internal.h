@@ -156,7 +156,9 @@ typedef struct cm_record_t {
     int fast;                /* its only message goes the fast way (fast.c) */
     int renamed;             /* it has the row of the one that it continues */
     const char *new_key;     /* instead of the key at its origin; or NULL */
-    int alone;       /* written alone: take its id from a stale mapping */
+    int alone; /* written alone: take its id from a stale mapping */
+    const cm_error_t *lacks; /* what it waited for before the attempt to write
+                                it together with others */
     int aim;         /* the tasks before it are to be done by this attempt */
     int in_no_cycle; /* this attempt to break a cycle failed */
     int releases;    /* what refers to its row lets go of it first */

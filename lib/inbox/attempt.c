@@ -48,17 +48,14 @@ static void note_parked(cm_attempt_t *attempt, const cm_item_t *item)
     cm_parked_t *parked = apr_array_push(attempt->receipt->parked);
     const cm_message_t *message = item->message;
     apr_pool_t *pool = attempt->result_pool;
-    const cm_error_t *err = item->error;
 
-    if (!err) /* it only waits for others */
-        err = CM_FAIL(pool, CM_BUSY, "it waits for other messages");
     *parked = (cm_parked_t){
         .id = message->id,
         .model = apr_pstrdup(pool, message->model),
         .identity = {apr_pstrdup(pool, message->identity.origin),
                      apr_pstrdup(pool, message->identity.original_id)},
-        .reason = apr_pstrdup(pool, cm_error_text(err, pool)),
-        .transient = cm_error_code_is_transient(err->code)};
+        .reason = apr_pstrdup(pool, cm_error_text(item->error, pool)),
+        .transient = cm_error_code_is_transient(item->error->code)};
 }
 
 /* ITEM came along and is applied: it is not parked any more. */

@@ -3,6 +3,8 @@
  * whatever the others depend on. */
 #include "../inbox.h"
 
+#include <string.h>
+
 #include <apr_general.h>
 
 #include "schema/migrate.h"
@@ -383,6 +385,32 @@ static void test_unreadable(cm_store_t *store, apr_pool_t *pool)
            "n3", "  parks the message for it alone");
 }
 
+/* The first message of a record is refused, and all of them together wait for
+ * a parent: neither reason may get lost. */
+static void test_waits_behind(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    cm_receipt_t *receipt;
+
+    database_must(inbox_send(
+        &receipt, node, "there", 0,
+        "[" MESSAGE(1, "post", 5, "create", 1000, NONE("title"), ) "," MESSAGE(
+            2, "post", 5, "update", 2000,
+            TEXT("title", "a") ",\\\"author_id\\\":9",
+            BASE(1000) REF("author_id", "author", 3)) "]",
+        0, pool));
+    is_int(receipt->parked->nelts, 2,
+           "%s: a refused message waits with the one that mends it",
+           database_of(store));
+    ok(strstr(APR_ARRAY_IDX(receipt->parked, 0, cm_parked_t).reason,
+              "author") != NULL,
+       "  and says for what");
+    database_must(cm_inbox_retry(&receipt, node, "there", pool));
+    is_int(receipt->parked->nelts, 2, "  also when it is retried");
+    is_int(inbox_take(node, 2, "[" AUTHOR(3, 3, "one") "]", pool), 3,
+           "both come with the parent");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -392,6 +420,7 @@ int main(void)
     database_each("passing", test_passing);
     database_each("released", test_released);
     database_each("gem", test_gem);
+    database_each("waits behind", test_waits_behind);
     database_each("unreadable", test_unreadable);
     apr_terminate();
     return done_testing();
