@@ -21,8 +21,8 @@ typedef struct verify_t {
 static void tell(const verify_t *verify, const cm_verify_report_t *report)
 {
     static const char *const kinds[] = {
-        "open",    "equal",        "under way",     "parked",
-        "differs", "missing here", "missing there", "kept"};
+        "open",         "equal",         "under way", "parked", "differs",
+        "missing here", "missing there", "kept",      "outside"};
     int i;
 
     if (!verify->world->verbose)

@@ -128,7 +128,9 @@ static int count_differences(const sim_judge_t *judge, int table,
                 ? sim_rows_find(judge->rows[link->callee], table, row->name)
                 : NULL;
 
-        count += other && !is_equal(judge, row, other, link);
+        count += other && !sim_judge_is_outside(judge, link->caller, row) &&
+                 !sim_judge_is_outside(judge, link->callee, other) &&
+                 !is_equal(judge, row, other, link);
     }
     return count;
 }

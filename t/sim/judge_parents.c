@@ -197,25 +197,30 @@ int sim_judge_may_stay(const sim_judge_t *judge, int node,
     return may_stay(judge, node, table, 3);
 }
 
-/* Return whether ROW of node NUMBER stays there. References may be a circle, so
- * at most STEPS are followed. */
-static int is_stranded(const sim_judge_t *judge, int number,
-                       const sim_row_t *row, int steps)
+/* Return whether ROW of node NUMBER needs a row that is gone. References may be
+ * a circle: a row that was SEEN (by its place among the rows) is not asked
+ * again. */
+static int needs_absent(const sim_judge_t *judge, int number,
+                        const sim_row_t *row, char *seen)
 {
     const sim_schema_t *schema = judge->world->schema;
+    const apr_array_header_t *rows = judge->rows[number];
     const sim_table_t *table = &schema->tables[row->table];
+    const size_t place = (size_t)(row - (const sim_row_t *)rows->elts);
     int i;
 
-    for (i = 0; steps > 0 && i < table->count; i++) {
+    if (seen[place])
+        return 0;
+    seen[place] = 1;
+    for (i = 0; i < table->count; i++) {
         const sim_column_t *column = &table->columns[i];
         const char *name = row->values[i];
         const sim_row_t *parent;
 
         if (column->kind != SIM_REFERENCE || !column->not_null)
             continue;
-        parent = name ? sim_rows_find(judge->rows[number], column->parent, name)
-                      : NULL;
-        if (parent ? is_stranded(judge, number, parent, steps - 1)
+        parent = name ? sim_rows_find(rows, column->parent, name) : NULL;
+        if (parent ? needs_absent(judge, number, parent, seen)
                    : sim_judge_may_stay(judge, number,
                                         &schema->tables[column->parent]))
             return 1;
@@ -238,11 +243,19 @@ static int is_known(const sim_judge_t *judge, int number, const sim_row_t *row)
                   "0") != 0;
 }
 
+int sim_judge_is_outside(const sim_judge_t *judge, int number,
+                         const sim_row_t *row)
+{
+    return needs_absent(
+        judge, number, row,
+        apr_pcalloc(judge->pool, (apr_size_t)judge->rows[number]->nelts));
+}
+
 int sim_judge_is_stranded(const sim_judge_t *judge, int number,
                           const sim_row_t *row)
 {
     return !is_known(judge, number, row) &&
-           is_stranded(judge, number, row, judge->world->schema->count);
+           sim_judge_is_outside(judge, number, row);
 }
 
 int sim_judge_stays(const sim_judge_t *judge, const sim_event_t *event)

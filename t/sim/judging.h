@@ -48,7 +48,13 @@ int sim_judge_may_stay(const sim_judge_t *judge, int node,
                        const sim_table_t *table);
 
 /* Return whether ROW of node NUMBER needs a row that is gone there, and of
- * whose table that node may keep some: then it stays there. */
+ * whose table that node may keep some; or needs one that needs such a row. Then
+ * its changes stay there. */
+int sim_judge_is_outside(const sim_judge_t *judge, int number,
+                         const sim_row_t *row);
+
+/* Return whether ROW of node NUMBER is such a row, and no peer knows it: then
+ * it stays there itself. */
 int sim_judge_is_stranded(const sim_judge_t *judge, int number,
                           const sim_row_t *row);
 
