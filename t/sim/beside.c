@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "exchange.h"
+#include "session.h"
 
 static struct {
     sim_world_t *world; /* NULL: no run, or it is not to be disturbed */
@@ -56,6 +57,8 @@ static void run(sim_world_t *world, const sim_step_t *step)
         sim_exchange_run(world, step);
     for (i = 0; i < 2 && !error; i++)
         world->nodes[numbers[i]].node = kept[i];
+    for (i = 0; i < 2; i++)
+        sim_session_forget_second(numbers[i]);
     apr_pool_destroy(pool);
 }
 

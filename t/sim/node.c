@@ -523,8 +523,10 @@ const char *sim_node_join_second(cm_node_t **second, sim_node_t *node,
         return error;
     err = cm_store_attach(&store, session.driver, session.handle, pool);
     /* It has set up the session as it wants it. */
-    if (!err && impatient[node->database])
+    if (!err && impatient[node->database]) {
+        sim_session_learn_second(node->number);
         err = cm_statement_execute(store, impatient[node->database], pool);
+    }
     if (!err)
         err = cm_node_open(second, node->settings, store, pool);
     sim_clock_at(at);

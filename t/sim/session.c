@@ -23,9 +23,11 @@ static struct {
     sim_random_t random;
 } sessions;
 
-/* The sockets of the nodes; 0: not known. */
+/* The sockets of the nodes, and of second processes there (beside.h); 0: not
+ * known. */
 static int sockets[SIM_NODES];
-static int learning; /* a node's number + 1 */
+static int seconds[SIM_NODES];
+static int *learning; /* one of these, or NULL */
 
 void sim_session_begin(apr_uint64_t seed, sim_session_work_t *work,
                        sim_session_ended_t *ended, void *baton)
@@ -46,7 +48,12 @@ void sim_session_end(void)
 
 void sim_session_learn(int node)
 {
-    learning = node + 1;
+    learning = &sockets[node];
+}
+
+void sim_session_learn_second(int node)
+{
+    learning = &seconds[node];
 }
 
 void sim_session_forget(int node)
@@ -54,12 +61,18 @@ void sim_session_forget(int node)
     sockets[node] = 0;
 }
 
-static int node_of(int socket)
+void sim_session_forget_second(int node)
+{
+    seconds[node] = 0;
+}
+
+/* Return whose SOCKET is, one of WHICH, or -1. */
+static int node_of(const int *which, int socket)
 {
     int i;
 
     for (i = 0; i < SIM_NODES; i++)
-        if (sockets[i] && sockets[i] == socket)
+        if (which[i] && which[i] == socket)
             return i;
     return -1;
 }
@@ -104,16 +117,20 @@ static ssize_t end(int socket, int node, int has_to_do)
 
 ssize_t send(int socket, const void *data, size_t size, int flags)
 {
-    int node;
+    int node, second;
 
     if (learning)
-        sockets[learning - 1] = socket;
-    learning = 0;
-    node = sessions.work && !sessions.busy ? node_of(socket) : -1;
+        *learning = socket;
+    learning = NULL;
+    if (!sessions.work || sessions.busy)
+        return send_data(socket, data, size, flags);
+    node = node_of(sockets, socket);
+    second = node_of(seconds, socket);
+    if ((node >= 0 || second >= 0) &&
+        sim_random_chance(&sessions.random, sessions.percent))
+        work(node >= 0 ? node : second, 0);
     if (node < 0)
         return send_data(socket, data, size, flags);
-    if (sim_random_chance(&sessions.random, sessions.percent))
-        work(node, 0);
     switch (sim_gone_next(node)) {
     case SIM_GONE_AFTER:
         (void)send_data(socket, data, size, flags);
@@ -146,8 +163,9 @@ int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
     int node = -1, found;
 
+    /* A second process may wait for the first one: it gives up soon. */
     if (sessions.work && !sessions.busy && count == 1)
-        node = node_of(fds->fd);
+        node = node_of(sockets, fds->fd);
     if (node < 0)
         return (int)syscall(SYS_poll, fds, count, timeout);
     for (;;) {

@@ -26,7 +26,14 @@ void sim_session_end(void);
 /* The next connection that sends something is that of NODE itself. */
 void sim_session_learn(int node);
 
+/* The next connection that sends something is that of a second process at NODE.
+ */
+void sim_session_learn_second(int node);
+
 /* The connection of NODE is closed. */
 void sim_session_forget(int node);
+
+/* That of the second process is. */
+void sim_session_forget_second(int node);
 
 #endif
