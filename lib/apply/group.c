@@ -296,12 +296,9 @@ static cm_error_t *write_all(apr_array_header_t **more, cm_run_t *run,
     return cm_rounds_settle(run, scratch_pool);
 }
 
-/* Write RECORDS and what waits for them: *DONE counts them; 0: none is written.
- * With LATE (and run->strict) deferred constraints are checked once, after all
- * of them. */
-static cm_error_t *write_group(int *done, cm_run_t *run,
-                               const apr_array_header_t *records, int late,
-                               apr_pool_t *scratch_pool)
+cm_error_t *cm_group_write(int *done, cm_run_t *run,
+                           const apr_array_header_t *records, int late,
+                           apr_pool_t *scratch_pool)
 {
     const apr_array_header_t *before = remember(run, scratch_pool);
     const done_t done_before = so_far(run);
@@ -352,7 +349,8 @@ static cm_error_t *write_waiting(cm_run_t *run, const cm_model_t *model,
         waiting = model ? tied_records(run, model, iterpool)
                         : waiting_records(run, CM_PARTIAL_EMPTY, iterpool);
         if (waiting->nelts)
-            CM_TRY(write_group(&done, run, waiting, model != NULL, iterpool));
+            CM_TRY(
+                cm_group_write(&done, run, waiting, model != NULL, iterpool));
         for (i = 0; i < waiting->nelts && !done; i++)
             leave_waiting(CM_NTH(waiting, i, cm_record_t));
     } while (waiting->nelts && !done);
@@ -498,7 +496,7 @@ static cm_error_t *try_group(int *done, cm_run_t *run, cm_record_t **records,
     }
     *done = 0;
     if (group->nelts > 1)
-        CM_TRY(write_group(done, run, group, 1, scratch_pool));
+        CM_TRY(cm_group_write(done, run, group, 1, scratch_pool));
     for (i = 0; i < count; i++) {
         if (!cm_rounds_pending(records[i]))
             continue;

@@ -551,6 +551,22 @@ cm_error_t *cm_group_write_itself(cm_run_t *run, cm_record_t *record, int until,
 cm_error_t *cm_group_write_refused(int *moved, cm_run_t *run,
                                    apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Write RECORDS, whose effects are made and whose AIM is set, and what waits
+ * for them: *DONE counts them; 0: none is written, and those which failed are
+ * in_no_cycle. With LATE (and run->strict) deferred constraints are checked
+ * once, after all of them. */
+cm_error_t *cm_group_write(int *done, cm_run_t *run,
+                           const apr_array_header_t *records, int late,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* --- vacate.c --- */
+
+/* Write records that the database refuses since each has a unique value which
+ * another one of them is to have. *MOVED is increased by those that are
+ * written. */
+cm_error_t *cm_vacate_exchanged(int *moved, cm_run_t *run,
+                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* --- retry.c --- */
 
 /* Retry what failed, one message at a time in order of arrival, until nothing

@@ -64,6 +64,20 @@ WHERE s.table_schema = COALESCE(%s, DATABASE()) AND s.table_name = %s
     AND s.non_unique = 0
 ORDER BY s.index_name, s.seq_in_index;
 
+-- apart: the columns of the table NAME in SCHEMA (or NULL) in which rows must
+-- differ, alone or in several columns, and to which no foreign key leads
+SELECT DISTINCT s.column_name
+FROM information_schema.statistics AS s
+WHERE s.table_schema = COALESCE(%s, DATABASE()) AND s.table_name = %s
+    AND s.non_unique = 0 AND s.column_name IS NOT NULL
+    AND NOT EXISTS (
+        SELECT 1
+        FROM information_schema.key_column_usage AS k
+        WHERE k.referenced_table_schema = s.table_schema
+            AND k.referenced_table_name = s.table_name
+            AND k.referenced_column_name = s.column_name
+    );
+
 -- tied: the columns of the table NAME in SCHEMA (or NULL) whose values other
 -- rows forbid or need, by a unique index or a foreign key. NULL: perhaps any
 -- column (an expression)

@@ -89,6 +89,33 @@ WHERE i.indrelid = to_regclass(
     AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
 ORDER BY i.indexrelid;
 
+-- apart: the columns of the table NAME in SCHEMA (or NULL) in which rows must
+-- differ, alone or in several columns, by their values or by expressions of
+-- these, and to which no foreign key leads; of its partitions, too
+WITH given AS (
+    SELECT to_regclass(
+        coalesce(quote_ident(%s) || '.', '') || quote_ident(%s)) AS oid
+),
+tables AS (
+    SELECT oid FROM given
+    UNION
+    SELECT relid FROM given, pg_partition_tree(given.oid)
+)
+SELECT DISTINCT a.attname
+FROM pg_index AS i JOIN tables ON tables.oid = i.indrelid
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum > 0
+        AND (a.attnum = ANY (i.indkey) OR EXISTS (
+            SELECT 1
+            FROM pg_depend AS d
+            WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                AND d.refclassid = 'pg_class'::regclass
+                AND d.refobjid = i.indrelid AND d.refobjsubid = a.attnum))
+WHERE (i.indisunique OR i.indisexclusion) AND NOT EXISTS (
+    SELECT 1
+    FROM pg_constraint AS c
+    WHERE c.contype = 'f' AND c.confrelid = i.indrelid
+        AND a.attnum = ANY (c.confkey));
+
 -- tied: the columns of the table NAME in SCHEMA (or NULL) whose values other
 -- rows forbid or need, by a unique index, an exclusion, a foreign key; of its
 -- partitions, too. NULL: perhaps any column (an expression, a condition)

@@ -75,6 +75,25 @@ WHERE x.pk = 1 AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(given.name)
     WHERE pk = 2)
 ORDER BY index_name;
 
+-- apart: the columns of the table NAME in SCHEMA (or NULL) in which rows must
+-- differ, alone or in several columns, and to which no foreign key leads
+WITH given (name) AS (
+    SELECT m.name
+    FROM (SELECT %s AS schema, %s AS name) AS g
+        JOIN sqlite_master AS m ON m.name = g.name COLLATE NOCASE
+    WHERE coalesce(g.schema, 'main') = 'main' AND m.type = 'table'
+)
+SELECT DISTINCT i.name
+FROM given JOIN pragma_index_list(given.name) AS l
+    JOIN pragma_index_info(l.name) AS i
+WHERE l."unique" AND i.name IS NOT NULL
+    AND NOT EXISTS (
+        SELECT 1
+        FROM sqlite_master AS m JOIN pragma_foreign_key_list(m.name) AS f
+        WHERE m.type = 'table' AND f."table" = given.name COLLATE NOCASE
+            AND f."to" = i.name COLLATE NOCASE
+    );
+
 -- tied: the columns of the table NAME in SCHEMA (or NULL) whose values other
 -- rows forbid or need, by a unique index or a foreign key. NULL: perhaps any
 -- column (an expression, a condition)

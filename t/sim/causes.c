@@ -86,21 +86,8 @@ static int was_withheld(const sim_message_t *parked)
     return 0;
 }
 
-/* Return whether all that was done to two rows came in its order. */
-static int came_in_order(const sim_message_t *parked, const sim_row_t *other)
-{
-    const sim_world_t *world = parked->world;
-
-    return world->schema->tables[parked->table].filter < 0 &&
-           !world->restored && !world->altered && !world->purged &&
-           !sim_parked_has(world->discarded, parked->table, parked->name) &&
-           !sim_parked_has(world->discarded, parked->table, other->name) &&
-           !was_withheld(parked);
-}
-
-/* Return whether PARKED and a message about the row TAKER wait for each other,
- * as both have the value of COLUMN that the other is to have. Where they were
- * exchanged, one of them had another one for a while, which came, too. */
+/* Return whether PARKED and a message about the row TAKER wait for nothing but
+ * each other, as both have the value of COLUMN that the other is to have. */
 static int is_swap(const sim_message_t *parked, int column,
                    const sim_row_t *taker)
 {
@@ -119,8 +106,9 @@ static int is_swap(const sim_message_t *parked, int column,
         if (other.row != taker || strcmp(other.peer, parked->peer))
             continue;
         wanted = value_of(&other, name);
+        other.exchanged_with = parked->row;
         if (wanted && !strcmp(wanted, here))
-            return came_in_order(parked, taker);
+            return !sim_causes_has(&other);
     }
     return 0;
 }
@@ -143,7 +131,8 @@ static int is_taken(const sim_message_t *parked)
             const sim_row_t *row = &APR_ARRAY_IDX(parked->rows, i, sim_row_t);
 
             if (row->table == parked->table && row != parked->row &&
-                row->values[column] && !strcmp(row->values[column], value) &&
+                row != parked->exchanged_with && row->values[column] &&
+                !strcmp(row->values[column], value) &&
                 !is_swap(parked, column, row))
                 return 1;
         }

@@ -26,6 +26,8 @@ typedef struct sim_message_t {
     const char *name;
     const struct sim_message_t *needed_by; /* it is the parent of; or NULL */
     const sim_column_t *needed_in;         /* whose column that is */
+    const sim_row_t *exchanged_with;       /* whose unique value it is to have,
+                                              for its own; or NULL */
 } sim_message_t;
 
 /* Take CELLS, a row of what SIM_MESSAGE_SELECT asks for, into PARKED, whose
