@@ -474,6 +474,55 @@ sub undeclared {
         'one that means nothing is taken');
 }
 
+# --- another spelling ---
+
+my $spelled_models = <<'CONF';
+CommunicatorModel place table=places keys=shared
+CommunicatorModel shop  table=shops references=place_id:place
+CONF
+
+# What foreign keys take for equal, as the database does.
+my %spelling = (sqlite3 => 'varchar(20) collate nocase',
+    mysql => 'varchar(20) character set utf8mb4 collate utf8mb4_general_ci',
+    pgsql => 'numeric');
+
+sub spelled_tables {
+    my ($database) = @_;
+    my $type = $spelling{ $database->driver };
+
+    return <<"SQL";
+create table places (id $type not null primary key,
+    name varchar(40)) {engine};
+create table shops (id {key}, place_id $type not null,
+    name varchar(40), note varchar(40),
+    foreign key (place_id) references places (id)) {engine};
+SQL
+}
+
+sub spelled {
+    my @ids = $_[0] eq 'pgsql' ? qw(1.0 1.00 2.50 2.5) : qw(de DE fr Fr);
+    my $places = 'select s.name, p.name, s.note from shops s left join places '
+      . 'p on p.id = s.place_id order by 1';
+
+    ($pair, $here, $there) = open_pair(\@_, tables => \&spelled_tables,
+        models => $spelled_models);
+    $here->run("insert into places values ('$ids[0]', 'Germany'); "
+        . "insert into shops (place_id, name) values ('$ids[1]', 'a')");
+    $there->run("insert into places values ('$ids[2]', 'France'); "
+        . "insert into shops (place_id, name) values ('$ids[3]', 'b')");
+    $pair->sync('shops with the keys of places in another spelling');
+    $pair->both_have($places, [['a', 'Germany', undef], ['b', 'France', undef]],
+        'both have their place');
+    $here->run("update shops set note = 'x' where name = 'b'");
+    $there->run("update shops set note = 'y' where name = 'a'");
+    $pair->sync('changes of the other side');
+    $pair->both_have($places, [['a', 'Germany', 'y'], ['b', 'France', 'x']],
+        'and keep it');
+    is($here->value("select place_id from shops where name = 'a'"), $ids[1],
+        'in the spelling of the application');
+    is_proved('shop');
+}
+
 # --- all ---
 
 sub is_proved {
@@ -505,4 +554,6 @@ Communicator::Test::Pair->for_each([qw(sqlite3-sqlite3 pgsql-mysql
     mysql-pgsql sqlite3-pgsql)], 'a column names the model', \&typed);
 Communicator::Test::Pair->for_each(['sqlite3-pgsql'], 'not declared there',
     \&undeclared);
+Communicator::Test::Pair->for_each([qw(mysql-sqlite3 sqlite3-mysql
+    pgsql-pgsql)], 'another spelling', \&spelled);
 done_testing();

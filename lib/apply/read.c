@@ -9,6 +9,7 @@
 #include "record/captured.h"
 #include "record/cast.h"
 #include "record/reference.h"
+#include "outbox/spelled.h"
 
 /* Return SIZE zero bytes, which all share. */
 static void *nothing(cm_run_t *run, apr_size_t size)
@@ -316,8 +317,8 @@ static cm_error_t *name_model(cm_run_t *run, const cm_model_t *model,
     apr_hash_t *found;
     int i;
 
-    CM_TRY(cm_mapping_by_local_id(&found, run->node, model->type,
-                                  naming->local_ids->ids, run->pool));
+    CM_TRY(cm_spelled_mappings(&found, run->node, model, naming->local_ids->ids,
+                               run->pool));
     for (i = 0; i < naming->fields->nelts; i++) {
         cm_field_t *field = CM_NTH(naming->fields, i, cm_field_t);
         const cm_mapping_t *mapping =

@@ -1,6 +1,7 @@
 #include "base/number.h"
 
 #include <ctype.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <errno.h>
@@ -171,6 +172,9 @@ static const char *shortest(double number, int bytes, apr_pool_t *pool)
     char text[320];
     int digits = bytes == 4 ? 6 : 15, most = bytes == 4 ? 9 : 17;
 
+    /* Those next to 0 have few digits: more would not be theirs. */
+    if (fabs(number) < (bytes == 4 ? FLT_MIN : DBL_MIN))
+        digits = 1;
     for (; digits < most; digits++) {
         snprintf(text, sizeof(text), "%.*g", digits, number);
         if (bytes == 4 ? strtof(text, NULL) == (float)number

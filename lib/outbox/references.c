@@ -11,13 +11,15 @@
 #include "record/reference.h"
 #include "node/graves.h"
 #include "outbox/missing.h"
+#include "outbox/spelled.h"
 
 /* The parents of one model that the rows refer to. */
 typedef struct parents_t {
     const cm_model_t *model;
     const cm_stamp_model_t *stamped; /* what the chunk does to them, or NULL */
     cm_id_set_t *ids;
-    apr_hash_t *found; /* id -> cm_mapping_t * */
+    apr_hash_t *found;   /* id -> cm_mapping_t * */
+    apr_hash_t *spelled; /* id -> the key that the parent has, or NULL */
 } parents_t;
 
 /* What the identities are for. */
@@ -133,8 +135,12 @@ static void name_parent(parents_t *parents, cm_attribute_t *attribute,
 {
     const char *local_id = attribute->value.data;
     const cm_identity_t *lost = lost_since(parents, local_id, seq);
-    const cm_mapping_t *mapping =
-        apr_hash_get(parents->found, local_id, APR_HASH_KEY_STRING);
+    const char *spelled =
+        parents->spelled
+            ? apr_hash_get(parents->spelled, local_id, APR_HASH_KEY_STRING)
+            : NULL;
+    const cm_mapping_t *mapping = apr_hash_get(
+        parents->found, spelled ? spelled : local_id, APR_HASH_KEY_STRING);
 
     if (!lost && !mapping) {
         attribute->value.kind = CM_NULL;
@@ -303,14 +309,41 @@ static cm_error_t *make_mappings(parents_t *parents, cm_node_t *node,
                            missing_of(missing, found, pool), pool);
 }
 
+/* Find the mappings of the parents. Where a reference spells its parent's key
+ * otherwise, the key takes its place among the ids. */
+static cm_error_t *find_mappings(parents_t *parents, cm_node_t *node,
+                                 apr_pool_t *pool)
+{
+    const apr_array_header_t *ids = parents->ids->ids;
+    apr_array_header_t *missing;
+    int i;
+
+    CM_TRY(cm_mapping_by_local_id(&parents->found, node, parents->model->type,
+                                  ids, pool));
+    missing = missing_of(ids, parents->found, pool);
+    CM_TRY(cm_spelled_find(&parents->spelled, node, parents->model, missing,
+                           pool));
+    if (!apr_hash_count(parents->spelled))
+        return NULL;
+    parents->ids = cm_id_set_create(ids->nelts, pool);
+    for (i = 0; i < ids->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(ids, i, const char *);
+        const char *key =
+            apr_hash_get(parents->spelled, id, APR_HASH_KEY_STRING);
+
+        cm_id_set_add(parents->ids, key ? key : id);
+    }
+    return cm_mapping_by_local_id(&parents->found, node, parents->model->type,
+                                  parents->ids->ids, pool);
+}
+
 static cm_error_t *find_parents(parents_t *parents, const naming_t *naming,
                                 apr_int64_t after, apr_pool_t *pool)
 {
     cm_node_t *node = naming->node;
     apr_array_header_t *missing;
 
-    CM_TRY(cm_mapping_by_local_id(&parents->found, node, parents->model->type,
-                                  parents->ids->ids, pool));
+    CM_TRY(find_mappings(parents, node, pool));
     missing = missing_of(parents->ids->ids, parents->found, pool);
     if (!missing->nelts)
         return NULL;

@@ -95,12 +95,13 @@ static const char *key(const cm_column_t *key, const char *name,
 }
 
 /* Whether "=" is true for the same value only. Text has collations, json no
- * "=", and numerics may differ in scale. */
+ * "=", numerics may differ in scale, and -0 equals 0. */
 static int is_exact(const cm_column_t *column)
 {
     return column->value_class != CM_CLASS_TEXT &&
            column->value_class != CM_CLASS_JSON &&
-           column->value_class != CM_CLASS_DECIMAL;
+           column->value_class != CM_CLASS_DECIMAL &&
+           column->value_class != CM_CLASS_FLOAT;
 }
 
 static const char *differs(const cm_column_t *column, const char *before,

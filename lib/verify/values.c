@@ -9,6 +9,7 @@
 #include "record/keys.h"
 #include "record/reference.h"
 #include "outbox/missing.h"
+#include "outbox/spelled.h"
 #include "verify/verify.h"
 
 /* Records are read in steps of about so many bytes, at most so many records. */
@@ -88,8 +89,7 @@ static cm_error_t *identify_records(apr_hash_t **keys,
     int i;
 
     *keys = apr_hash_make(pool);
-    CM_TRY(
-        cm_mapping_by_local_id(&found, verify->node, model->type, ids, pool));
+    CM_TRY(cm_spelled_mappings(&found, verify->node, model, ids, pool));
     for (i = 0; i < ids->nelts; i++) {
         const char *id = APR_ARRAY_IDX(ids, i, const char *);
         const cm_mapping_t *mapping =

@@ -114,6 +114,11 @@ static void pgsql_settings(cm_store_t *store, apr_pool_t *pool)
            "\"f\":0.30000000000000004,\"d\":\"{2011-06-22}\","
            "\"b\":\"00ff\",\"m\":\"1234.50\"}}",
            "pgsql: the application's settings change nothing");
+    database_run(store, "UPDATE posts SET f = 0");
+    outbox(store, pool);
+    database_run(store, "UPDATE posts SET f = '-0'");
+    is_str(outbox(store, pool), "update 1",
+           "pgsql: -0 is another value than 0");
 }
 
 static void pgsql_statements(cm_store_t *store, apr_pool_t *pool)
