@@ -22,6 +22,7 @@ typedef struct sim_style_t {
     int restores;                  /* whole histories, with restores */
     int moves;   /* updates that change the key, in odd histories */
     int columns; /* columns that an update changes */
+    int lates;   /* mishaps that are late requests; 0: as other mishaps */
 } sim_style_t;
 
 typedef struct sim_draw_t {

@@ -9,30 +9,35 @@
 #define FEW_ROWS   4
 #define OUTLIVE    8
 #define SINGLE     9
+#define RARE       12 /* from here on they are drawn apart: seeds keep theirs */
 
 static const sim_style_t styles[] = {
-    {"", 12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28, 30, 10, 45},
-    {"", 12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28, 30, 10, 45},
+    {"", 12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28, 30, 10, 45, 0},
+    {"", 12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28, 30, 10, 45, 0},
     /* keys are given again and again */
-    {"again", 3, 3, 20, 80, 10, 35, 30, 33, 17, 12, 60, 30, 10, 45},
+    {"again", 3, 3, 20, 80, 10, 35, 30, 33, 17, 12, 60, 30, 10, 45, 0},
     /* rows are replaced while others refer to them */
-    {"replaces", 6, 4, 40, 40, 10, 45, 30, 20, 17, 7, 28, 30, 10, 45},
+    {"replaces", 6, 4, 40, 40, 10, 45, 30, 20, 17, 7, 28, 30, 10, 45, 0},
     /* many write to few rows */
-    {"few", 6, 2, 12, 40, 10, 20, 60, 13, 17, 7, 28, 30, 10, 45},
+    {"few", 6, 2, 12, 40, 10, 20, 60, 13, 17, 7, 28, 30, 10, 45, 0},
     /* a row is changed again and again */
-    {"bursts", 6, 3, 12, 40, 70, 25, 50, 15, 17, 7, 28, 30, 10, 45},
+    {"bursts", 6, 3, 12, 40, 70, 25, 50, 15, 17, 7, 28, 30, 10, 45, 0},
     /* peers lie */
-    {"lies", 12, 6, 12, 40, 10, 45, 40, 8, 80, 7, 28, 0, 10, 45},
+    {"lies", 12, 6, 12, 40, 10, 45, 40, 8, 80, 7, 28, 0, 10, 45, 0},
     /* databases are restored */
-    {"restores", 12, 6, 12, 40, 10, 60, 25, 8, 17, 12, 20, 100, 10, 45},
+    {"restores", 12, 6, 12, 40, 10, 60, 25, 8, 17, 12, 20, 100, 10, 45, 0},
     /* parents are deleted */
-    {"parents", 12, 6, 12, 40, 10, 50, 15, 30, 17, 7, 28, 10, 10, 45},
+    {"parents", 12, 6, 12, 40, 10, 50, 15, 30, 17, 7, 28, 10, 10, 45, 0},
     /* single columns of few rows are changed on all sides */
-    {"single", 8, 2, 4, 20, 15, 12, 80, 4, 17, 4, 10, 0, 2, 15},
+    {"single", 8, 2, 4, 20, 15, 12, 80, 4, 17, 4, 10, 0, 2, 15, 0},
     /* keys are changed while others refer to them */
-    {"moves", 8, 4, 10, 40, 10, 35, 50, 8, 17, 7, 28, 10, 60, 30},
+    {"moves", 8, 4, 10, 40, 10, 35, 50, 8, 17, 7, 28, 10, 60, 30, 0},
     /* rows are changed, deleted, and made again under their keys */
-    {"remade", 3, 2, 25, 70, 50, 25, 45, 25, 17, 4, 10, 10, 10, 30},
+    {"remade", 3, 2, 25, 70, 50, 25, 45, 25, 17, 4, 10, 10, 10, 30, 0},
+    /* requests are late, and no clock is wrong */
+    {"late", 6, 3, 12, 40, 10, 40, 50, 10, 10, 6, 0, 0, 10, 30, 70},
+    /* keys are changed, and nothing is deleted: no reference may be lost */
+    {"follow", 4, 3, 0, 0, 10, 40, 60, 0, 17, 7, 10, 0, 60, 20, 0},
 };
 
 /* A transaction. On SQLite there is one writer, so it ends at once; elsewhere
@@ -48,6 +53,15 @@ static void draw_transaction(sim_draw_t *draw, int node, int session)
         sim_draw_step(
             draw, sim_draw_chance(draw, 85) ? SIM_COMMIT : SIM_ROLLBACK, node)
             ->session = session;
+}
+
+static sim_mishap_e some_mishap(sim_draw_t *draw)
+{
+    if (draw->style->lates && sim_draw_chance(draw, draw->style->lates))
+        return SIM_MISHAP_LATE;
+    return sim_draw_chance(draw, draw->style->lies)
+               ? (sim_mishap_e)(SIM_MISHAP_LIE + sim_draw_below(draw, 2))
+               : (sim_mishap_e)(1 + sim_draw_below(draw, SIM_MISHAPS - 1));
 }
 
 static void draw_sync(sim_draw_t *draw)
@@ -68,10 +82,7 @@ static void draw_sync(sim_draw_t *draw)
         step->most_bytes = 150 + sim_draw_below(draw, 800);
     step->number = (apr_int64_t)sim_draw_below(draw, 1 << 30);
     if (draw->level && sim_draw_chance(draw, 35))
-        step->mishap =
-            sim_draw_chance(draw, draw->style->lies)
-                ? (sim_mishap_e)(SIM_MISHAP_LIE + sim_draw_below(draw, 2))
-                : (sim_mishap_e)(1 + sim_draw_below(draw, SIM_MISHAPS - 1));
+        step->mishap = some_mishap(draw);
     step->mishap_at = 1 + sim_draw_below(draw, 1 + sim_draw_below(draw, 5));
     step->mishap_number =
         sim_draw_below(draw, sim_draw_chance(draw, 50) ? 40 : 200);
@@ -253,6 +264,7 @@ void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
                       apr_pool_t *pool)
 {
     sim_draw_t *draw = apr_pcalloc(pool, sizeof(*draw));
+    sim_random_t rare = sim_random_begin(seed, "rare styles");
 
     draw->history = history;
     draw->schema = schema;
@@ -262,8 +274,11 @@ void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
     history->schema = schema;
     history->steps = apr_array_make(pool, count + 8, sizeof(sim_step_t));
     draw->level = sim_draw_below(draw, 4);
-    draw->style =
-        &styles[sim_draw_below(draw, sizeof(styles) / sizeof(*styles))];
+    draw->style = &styles[sim_draw_below(draw, RARE)];
+    if (sim_random_chance(&rare, 12))
+        draw->style =
+            &styles[RARE + sim_random_below(
+                               &rare, sizeof(styles) / sizeof(*styles) - RARE)];
     if (schema->lives && sim_draw_chance(draw, 70))
         draw->style = &styles[KEYS_AGAIN];
     if (schema->outlives && sim_draw_chance(draw, 70))

@@ -501,16 +501,18 @@ static void read_lost(sim_judge_t *judge)
 }
 
 /* Return whether a restore may have undone the event NUMBER: the database has
- * lost what nobody else had. An insert elsewhere, or later, must not be lost.
- */
+ * lost what nobody else had. An insert elsewhere, or later, must not be lost,
+ * nor a row that another node had by then. */
 static int is_undone(const sim_world_t *world, int number)
 {
     const sim_event_t *event =
         &APR_ARRAY_IDX(world->events, number, sim_event_t);
 
-    return world->restored && (event->kind != SIM_EVENT_INSERT ||
-                               (number < world->restored_at &&
-                                world->restored >> event->node & 1));
+    return world->restored &&
+           (event->kind != SIM_EVENT_INSERT ||
+            (number < world->restored_at &&
+             world->restored >> event->node & 1 &&
+             !sim_parked_has(world->spread, event->table, event->name)));
 }
 
 void sim_judge(sim_world_t *world)

@@ -10,6 +10,7 @@
 #include "outbox/publish.h"
 #include "outbox/stamp.h"
 #include "exchange.h"
+#include "parked.h"
 
 /* Publish all of all models. */
 static cm_error_t *publish(sim_node_t *node, apr_pool_t *pool)
@@ -204,6 +205,25 @@ static int makes_doubles(const sim_schema_t *schema)
     return 0;
 }
 
+/* What others have when NUMBER is restored comes back to it. */
+static void note_spread(sim_world_t *world, int number)
+{
+    int i, j;
+
+    for (i = 0; i < world->schema->nodes; i++) {
+        const apr_array_header_t *rows = sim_rows_read(
+            &world->nodes[i], &world->nodes[i].sessions[0], world->pool);
+
+        for (j = 0; i != number && j < rows->nelts; j++) {
+            const sim_row_t *row = &APR_ARRAY_IDX(rows, j, sim_row_t);
+
+            if (!sim_parked_has(world->spread, row->table, row->name))
+                APR_ARRAY_PUSH(world->spread, sim_waiting_t) =
+                    (sim_waiting_t){row->table, row->name};
+        }
+    }
+}
+
 /* Restore the database of the node of STEP, and do at once what STEP says. */
 static const char *restore(sim_world_t *world, const sim_step_t *step)
 {
@@ -216,6 +236,7 @@ static const char *restore(sim_world_t *world, const sim_step_t *step)
     /* That takes a while: no message from now on is of the time of one that is
      * lost. */
     sim_clock_pass(apr_time_from_sec(2));
+    note_spread(world, step->node);
     error = sim_file_restore(node);
     if (error)
         return error;

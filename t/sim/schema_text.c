@@ -34,13 +34,15 @@ static int goes_with_shared(const sim_schema_t *schema,
 
 int sim_schema_is_like(const sim_schema_t *schema, const char *word)
 {
-    int joined = 0, either = 0, filter = 0, tied = 0, cascades = 0, i;
+    int joined = 0, either = 0, filter = 0, tied = 0, cascades = 0;
+    int returns = 0, i;
 
     for (i = 0; i < schema->count; i++) {
         joined |= schema->tables[i].joined;
         either |= has_either(&schema->tables[i]);
         filter |= schema->tables[i].filter >= 0;
         tied |= schema->tables[i].tied >= 0;
+        returns |= schema->tables[i].returns != 0;
         cascades |= goes_with_shared(schema, &schema->tables[i]);
     }
     return (schema->lives && !strcmp(word, "lives")) ||
@@ -53,6 +55,7 @@ int sim_schema_is_like(const sim_schema_t *schema, const char *word)
            (either && !strcmp(word, "either")) ||
            (filter && !strcmp(word, "filter")) ||
            (tied && !strcmp(word, "tied")) ||
+           (returns && !strcmp(word, "returns")) ||
            (cascades && !strcmp(word, "cascades"));
 }
 

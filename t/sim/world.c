@@ -452,6 +452,7 @@ static void make_nodes(sim_world_t *world)
     int i, session;
 
     world->events = apr_array_make(world->pool, 64, sizeof(sim_event_t));
+    world->spread = apr_array_make(world->pool, 8, sizeof(sim_waiting_t));
     world->discarded = apr_array_make(world->pool, 4, sizeof(sim_waiting_t));
     world->revived = apr_array_make(world->pool, 4, sizeof(sim_waiting_t));
     world->decided = apr_table_make(world->pool, 4);

@@ -56,6 +56,8 @@ typedef struct sim_world_t {
     int jumped;     /* clocks do not tell what was earlier */
     int crowded;    /* two runs are at work at once */
     unsigned stops; /* bits: nodes that stop at what they cannot apply */
+    apr_array_header_t *spread;    /* sim_waiting_t: rows that another node had
+                                      when one was restored */
     apr_array_header_t *discarded; /* sim_waiting_t: their messages were */
     apr_array_header_t *revived;   /* sim_waiting_t: deleted, and kept here */
     int denied;                    /* a peer was refused because of that */

@@ -2,7 +2,10 @@
  * the one that lost. */
 #include "../inbox.h"
 
+#include <string.h>
+
 #include <apr_general.h>
+#include <apr_strings.h>
 #include "node/node.h"
 #include "outbox/stamp.h"
 
@@ -48,6 +51,27 @@ static void test_kept_followed(cm_store_t *store, apr_pool_t *pool)
            "  again by a decision");
     is_str(inbox_last_said(node, "9000000000000001", pool), "update",
            "  and is said again, as newer");
+}
+
+/* Whoever decides says which value of the peer was known. */
+static void test_kept_known(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_receipt_t *receipt;
+    cm_node_t *node = hold(&receipt, store, "[" DISPUTED "]", pool);
+    const char *base, *known;
+
+    (void)inbox_decide(node, 2, CM_DECIDE_OURS, pool);
+    base = inbox_value(node,
+                       "SELECT base FROM outbound_messages ORDER BY seq DESC"
+                       " LIMIT 1",
+                       pool);
+    known = apr_pstrcat(
+        pool, "\"title\\u001f\":",
+        inbox_value(node, "SELECT lost_clock FROM communicator_conflicts",
+                    pool),
+        NULL);
+    ok(base && strstr(base, known),
+       "%s: ours: the decision says which value has lost", database_of(store));
 }
 
 /* So it is with conflict=NODE, and with a delete. */
@@ -127,6 +151,7 @@ int main(void)
 {
     apr_initialize();
     database_each("ours, and changed again", test_kept_followed);
+    database_each("ours, and known", test_kept_known);
     database_each("ours, and deleted", test_kept_deleted);
     database_each("ours, and repeated", test_kept_repeated);
     database_each("ours, and a third", test_kept_third);
