@@ -163,8 +163,10 @@ cm_error_t *cm_fold_next(cm_stamp_row_t **older, cm_fold_t *fold,
                          cm_stamp_row_t *row) CM_UNUSED_RESULT;
 /* Number ROWS, states of records of one model that are locked (id 0, no group
  * yet), as a batch, in the open transaction; gives stamping->stamped. The
- * node's lock is held, and what was committed before has its numbers. *PACKED
- * is 0 where one of them cannot be part of a batch: then roll back. */
+ * node's lock is held, and what was committed before has its numbers. Those
+ * that the row filter keeps here are left out; if it keeps all, there is no
+ * batch. *PACKED is 0 where one of them cannot be part of a batch: then roll
+ * back. */
 cm_error_t *cm_stamp_states(int *packed, cm_node_t *node,
                             cm_stamping_t *stamping, apr_array_header_t *rows,
                             apr_pool_t *pool) CM_UNUSED_RESULT;

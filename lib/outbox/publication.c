@@ -26,6 +26,7 @@ typedef struct chunk_t {
     apr_int64_t left; /* records of the table, with these, as counted before */
     int count, more;
     int as_rows; /* it becomes rows of the outbox */
+    int singly;  /* the row filter fails for some record: ask it of each */
     apr_pool_t *pool;
 } chunk_t;
 
@@ -42,22 +43,15 @@ static const char *has_key(const cm_table_t *table, apr_pool_t *pool)
     return sql;
 }
 
-/* Say whether every record can be found by its key as text, and whether all of
- * them leave: a row filter may fail, and must not end a run. */
+/* Say whether every record can be found by its key. */
 static cm_error_t *is_possible(int *possible, cm_node_t *node,
                                const cm_table_t *table, apr_pool_t *pool)
 {
     apr_int64_t keyless;
-    int i, filtered;
 
     *possible = 0;
-    CM_TRY(cm_filter_applies(&filtered, node, table->model));
-    if (filtered || !table->key_is_unique)
+    if (!table->key_is_unique)
         return NULL;
-    for (i = 0; i < table->key_count; i++)
-        if (table->keys[i]->value_class == CM_CLASS_BINARY &&
-            !table->keys[i]->loose)
-            return NULL;
     CM_TRY(cm_statement_number(
         &keyless, node->store,
         apr_pstrcat(pool, "SELECT CASE WHEN EXISTS (SELECT 1 FROM ",
@@ -171,6 +165,21 @@ static void read_after(chunk_t *chunk, const char *after)
     chunk->after = key;
 }
 
+/* Return the condition on the records that are read. It has the row filter, so
+ * that those that stay here are not read; whether one leaves is said when it is
+ * numbered, as of any change (sift.c). */
+static const char *condition_of(const chunk_t *chunk)
+{
+    const cm_table_t *table = chunk->selection.table;
+    const char *key = has_key(table, chunk->pool);
+
+    if (!table->model->where || chunk->singly)
+        return key;
+    return apr_pstrcat(
+        chunk->pool, key, " AND (",
+        cm_dialect_doubled(table->model->where, '%', chunk->pool), "\n)", NULL);
+}
+
 /* Find the table that is published, and where to go on. Its row is locked: one
  * run publishes at a time. */
 static cm_error_t *find_table(chunk_t *chunk)
@@ -197,25 +206,21 @@ static cm_error_t *find_table(chunk_t *chunk)
     if (!model || !model->publishes)
         return NULL;
     CM_TRY(cm_node_table(&chunk->selection.table, node, model));
-    chunk->selection.where = has_key(chunk->selection.table, chunk->pool);
+    chunk->selection.where = condition_of(chunk);
     read_after(chunk, cm_cell_text(rows, 0, 1));
     return NULL;
 }
 
 /* Find how far CHUNK goes: bodies are not read yet. A record that is too large
- * for a batch becomes a row, alone; so do all, if a row filter was declared
- * after the table was published. */
+ * for a batch becomes a row, alone. */
 static cm_error_t *find_last(chunk_t *chunk)
 {
     const apr_int64_t most = cm_stamp_most_bytes(chunk->stamping);
     const int size = chunk->selection.table->key_count;
     apr_int64_t bytes = 0;
     cm_rows_t *rows;
-    int i, filtered, large = 0;
+    int i, large = 0;
 
-    CM_TRY(cm_filter_applies(&filtered, chunk->node,
-                             chunk->selection.table->model));
-    chunk->as_rows |= filtered;
     CM_TRY(cm_selection_select(&rows, &chunk->selection, "sizes",
                                cm_selection_between(&chunk->selection,
                                                     chunk->after, NULL,
@@ -382,6 +387,19 @@ static cm_error_t *send_in_transaction(int *done, int *stamped, chunk_t *chunk)
     return err;
 }
 
+/* The same once more where the row filter may fail for some of the records. */
+static cm_error_t *try_to_send(int *done, int *stamped, chunk_t *chunk)
+{
+    cm_error_t *err = send_in_transaction(done, stamped, chunk);
+
+    if (!err || chunk->singly || !chunk->name || !chunk->selection.table ||
+        !chunk->selection.table->model->where ||
+        (err->code != CM_REJECTED && err->code != CM_DATABASE))
+        return err;
+    chunk->singly = 1;
+    return send_in_transaction(done, stamped, chunk);
+}
+
 /* Send the next records that are there. */
 static cm_error_t *send_some(int *stamped, chunk_t *chunk)
 {
@@ -389,11 +407,11 @@ static cm_error_t *send_some(int *stamped, chunk_t *chunk)
 
     do {
         chunk->as_rows = 0;
-        CM_TRY(send_in_transaction(&done, stamped, chunk));
+        CM_TRY(try_to_send(&done, stamped, chunk));
         if (done)
             continue;
         chunk->as_rows = 1;
-        CM_TRY(send_in_transaction(&done, stamped, chunk));
+        CM_TRY(try_to_send(&done, stamped, chunk));
     } while (!*stamped && chunk->name);
     return NULL;
 }

@@ -5,7 +5,8 @@
  * with the key of the last record that is sent: each run goes on from there.
  * For a chunk the records are locked, and what was committed before is
  * numbered; so the state that is read is that of the clocks, and a later change
- * gets a later number. A chunk that cannot be a batch becomes rows. */
+ * gets a later number. A row filter is asked as it is of any change, when the
+ * state gets its number. A chunk that cannot be a batch becomes rows. */
 #ifndef CM_OUTBOX_PUBLICATION_H
 #define CM_OUTBOX_PUBLICATION_H
 
@@ -13,8 +14,7 @@
 #include "outbox/stamp.h"
 
 /* Let the next runs publish TABLE, which has RECORDS, from the first record on.
- * *BEGUN is 0 where that is not possible: a key that is NULL, bytes or not
- * unique, or a row filter. */
+ * *BEGUN is 0 where that is not possible: a key that is NULL or not unique. */
 cm_error_t *cm_publication_begin(int *begun, cm_node_t *node,
                                  const cm_table_t *table, apr_int64_t records,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

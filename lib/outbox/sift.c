@@ -28,6 +28,13 @@ static int is_sifted(const cm_stamp_row_t *row)
     return row->group && row->local_id && row->action && !row->identity.origin;
 }
 
+/* Return whether ROW has the values that its record has now: a state that is
+ * being published, of a record that is locked. */
+static int is_present(const cm_stamp_row_t *row)
+{
+    return !row->id;
+}
+
 /* Return the body {"post":REST} of ROW; REST NULL: it is read when it is sent.
  */
 static cm_datum_t body_of(const cm_stamp_row_t *row, const cm_datum_t *rest,
@@ -91,7 +98,7 @@ static apr_array_header_t *doubtful(const cm_stamp_t *stamp,
         const cm_filter_row_t *here;
         cm_datum_t body;
 
-        if (row->group != group || !is_sifted(row))
+        if (row->group != group || !is_sifted(row) || is_present(row))
             continue;
         here = apr_hash_get(group->here, row->local_id, APR_HASH_KEY_STRING);
         if (!here || !here->inside)
@@ -169,7 +176,8 @@ static const cm_filter_row_t *row_here(const cm_stamp_row_t *row)
 }
 
 /* Ask about the records of GROUP. The present values of those whose rows were
- * all small enough to be read are read, too. */
+ * all small enough to be read are read, too, but not of states that are
+ * published: these were just read. */
 static cm_error_t *find_here(cm_stamp_t *stamp, cm_stamp_model_t *group,
                              const apr_array_header_t *rows)
 {
@@ -181,7 +189,8 @@ static cm_error_t *find_here(cm_stamp_t *stamp, cm_stamp_model_t *group,
     for (i = 0; i < rows->nelts; i++) {
         const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
 
-        if (row->group == group && is_sifted(row) && !row->body.data)
+        if (row->group == group && is_sifted(row) &&
+            (!row->body.data || is_present(row)))
             apr_hash_set(large, row->local_id, APR_HASH_KEY_STRING, "");
     }
     for (i = 0; i < rows->nelts; i++) {
@@ -305,7 +314,8 @@ int cm_sift_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
             return 0;
     }
     else if (here && here->inside) {
-        set_body(row, here->capture, stamp->pool);
+        if (!is_present(row))
+            set_body(row, here->capture, stamp->pool);
         let_in(row);
     }
     else

@@ -356,7 +356,7 @@ static void stamp_records(cm_stamp_t *stamp, apr_array_header_t *rows,
         stamp->seq = last_seq + 1 + count;
         if (cm_sift_record(stamp, &all[i]))
             all[count++] = all[i];
-        else
+        else if (all[i].id)
             APR_ARRAY_PUSH(stamp->folded, apr_int64_t) = all[i].id;
     }
     rows->nelts = count;
@@ -455,7 +455,9 @@ cm_error_t *cm_stamp_states(int *packed, cm_node_t *node,
     CM_TRY(cm_node_lock(&last_seq, node, pool));
     apr_pool_create(&subpool, pool);
     CM_TRY(number_rows(&stamp, rows, last_seq, subpool));
-    CM_TRY(cm_pack_rows(packed, &stamp, rows, last_seq, subpool));
+    *packed = 1;
+    if (rows->nelts)
+        CM_TRY(cm_pack_rows(packed, &stamp, rows, last_seq, subpool));
     apr_pool_destroy(subpool);
     return NULL;
 }
