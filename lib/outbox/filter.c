@@ -90,23 +90,34 @@ static int any_filter(const cm_settings_t *settings)
     return 0;
 }
 
+/* The same as may_apply(), by the tables: *APPLIES. */
+static cm_error_t *applies_to(int *applies, cm_node_t *node,
+                              const cm_model_t *model, int depth)
+{
+    const apr_array_header_t *models = node->settings->models;
+    const cm_table_t *table;
+    int i, j;
+
+    *applies = model->publishes && model->where;
+    if (*applies || !may_apply(node, model, depth))
+        return NULL;
+    CM_TRY(cm_node_table(&table, node, model));
+    for (i = 0; i < table->column_count; i++)
+        for (j = 0; is_needed(&table->columns[i]) && j < models->nelts; j++) {
+            const cm_model_t *parent = APR_ARRAY_IDX(models, j, cm_model_t *);
+
+            if (can_refer(&table->columns[i], parent) && !*applies)
+                CM_TRY(applies_to(applies, node, parent, depth + 1));
+        }
+    return NULL;
+}
+
 cm_error_t *cm_filter_applies(int *applies, cm_node_t *node,
                               const cm_model_t *model)
 {
-    const cm_table_t *table;
-    int i;
-
-    *applies = model->publishes && model->where;
-    if (*applies || !any_filter(node->settings) || !may_apply(node, model, 0))
-        return NULL;
-    CM_TRY(cm_node_table(&table, node, model));
-    for (i = 0; i < table->column_count && !*applies; i++)
-        *applies =
-            is_needed(&table->columns[i]) &&
-            may_stay(node,
-                     cm_settings_model_reference(model, table->columns[i].name),
-                     1);
-    return NULL;
+    *applies = 0;
+    return any_filter(node->settings) ? applies_to(applies, node, model, 0)
+                                      : NULL;
 }
 
 /* Return SQL that compares the key of TABLE in the rows A and B. */
@@ -245,9 +256,12 @@ static cm_error_t *outside_sql(const char **sql, filter_t *filter,
     const char *own = apr_psprintf(pool, "p%d", depth), *inside, *known,
                *absent;
     const cm_table_t *table;
+    int applies = 0;
 
     *sql = NULL;
-    if (!can_refer(column, model) || !may_apply(node, model, depth))
+    if (can_refer(column, model))
+        CM_TRY(applies_to(&applies, node, model, depth));
+    if (!applies)
         return NULL;
     CM_TRY(cm_node_table(&table, node, model));
     if (column->named_by && table->keys[0]->value_class != column->value_class)

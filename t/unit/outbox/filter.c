@@ -370,6 +370,40 @@ static void test_let_in(cm_store_t *store, apr_pool_t *pool)
        "  in all columns");
 }
 
+/* A record that may be without one that stays is never kept by that. What
+ * cannot be without it is sent though it is gone, as where there is no filter.
+ */
+static void test_never_kept(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_model_t *model;
+    cm_node_t *node;
+
+    database_run(store, "CREATE TABLE articles (id integer NOT NULL PRIMARY"
+                        " KEY, title varchar(40))");
+    database_run(store, "CREATE TABLE notes (id integer NOT NULL PRIMARY KEY,"
+                        " article_id integer)");
+    database_run(store, "CREATE TABLE pins (id integer NOT NULL PRIMARY KEY,"
+                        " note_id integer NOT NULL)");
+    model = settings_add_model(settings, "article", "articles", "id", pool);
+    model->where = "title LIKE 'open%'";
+    model = settings_add_model(settings, "note", "notes", "id", pool);
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+        (cm_reference_t){.column = "article_id", .model = "article"};
+    model = settings_add_model(settings, "pin", "pins", "id", pool);
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+        (cm_reference_t){.column = "note_id", .model = "note"};
+    cm_key_complete(settings);
+    node = inbox_node(store, settings, pool);
+    database_run(store, "INSERT INTO articles VALUES (1, 'draft')");
+    database_run(store, "INSERT INTO notes VALUES (2, 1), (3, 1)");
+    database_run(store, "INSERT INTO pins VALUES (4, 2), (5, 3)");
+    must_run(node, "DELETE FROM notes WHERE id = 3", pool);
+    is_str(outgoing(node, pool), "note 2, note 3, pin 4, pin 5, note 3",
+           "%s: what needs a record that no filter keeps leaves",
+           database_of(store));
+}
+
 int main(void)
 {
     apr_initialize();
@@ -386,6 +420,7 @@ int main(void)
     database_each("matched", test_matched);
     database_each("text", test_text);
     database_each("let in", test_let_in);
+    database_each("never kept", test_never_kept);
     apr_terminate();
     return done_testing();
 }
