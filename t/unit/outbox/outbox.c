@@ -3,8 +3,11 @@
 #include "../outbox.h"
 
 #include <string.h>
+
+#include <apr_strings.h>
 #include "store/store.h"
 #include "record/message.h"
+#include "node/graves.h"
 #include "node/node.h"
 #include "outbox/read.h"
 
@@ -343,6 +346,66 @@ static void test_later(cm_store_t *store, apr_pool_t *pool)
        "the same of a large row");
 }
 
+/* A peer deletes author (there, ID), who has the row LOCAL_ID. */
+static void bury_author(cm_node_t *node, const char *id, const char *local_id,
+                        apr_pool_t *pool)
+{
+    apr_array_header_t *graves = apr_array_make(pool, 1, sizeof(cm_grave_t));
+
+    APR_ARRAY_PUSH(graves, cm_grave_t) = (cm_grave_t){
+        cm_settings_model(node->settings, "author"), local_id, {"there", id}};
+    database_must(cm_transaction_begin(node->store, pool));
+    database_must(cm_transaction_end(node->store,
+                                     cm_graves_add(node, graves, pool), pool));
+    database_run(node->store,
+                 apr_pstrcat(pool, "UPDATE ",
+                             database_records(node->store, "author", pool),
+                             " SET local_id = NULL, deleted_at = 9"
+                             " WHERE original_id = '",
+                             id, "'", NULL));
+}
+
+/* A state has no body before it is sent. By then the parent may be gone, and
+ * the row has outlived it; but what it refers to is that parent. */
+static void test_gone(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = outbox_node(store, pool);
+    cm_batch_t *batch;
+    int i;
+
+    database_run(store, "INSERT INTO authors (id) VALUES (5), (6), (7)");
+    database_run(store, "INSERT INTO posts (id, author_id)"
+                        " VALUES (1, 5), (2, 6), (3, 7)");
+    map_author(store, "70", "5", pool);
+    outbox_capture(node, "author", "6", "create", "{\"author\":{}}", NULL, 1,
+                   pool);
+    outbox_capture(node, "author", "7", "create", "{\"author\":{}}", NULL, 1,
+                   pool);
+    for (i = 1; i <= 3; i++)
+        outbox_capture(node, "post", apr_itoa(pool, i), "update",
+                       "{\"post\":true}", "[]", 0, pool);
+    outbox_stamp(node, pool);
+    bury_author(node, "70", "5", pool);
+    outbox_capture(node, "author", "6", "delete", "{\"author\":{}}", NULL, 2,
+                   pool);
+    outbox_capture(node, "author", "9", "update", "{\"author\":{}}", "[]", 2,
+                   pool);
+    database_run(store, "UPDATE outbound_messages SET former_record_id = '7'"
+                        " WHERE local_record_id = '9'");
+    database_run(store, "DELETE FROM authors");
+    outbox_stamp(node, pool);
+    batch = outbox_read_after(node, 0, pool);
+    ok(strstr(outbox_wire(batch, 2, 0, pool),
+              ",\"refs\":{\"author_id\":[\"author\",70,\"there\"]}}") != NULL,
+       "%s: a parent that a peer has deleted since", database_of(store));
+    ok(strstr(outbox_wire(batch, 3, 0, pool),
+              ",\"refs\":{\"author_id\":\"author\"}}") != NULL,
+       "one that was deleted here since");
+    ok(strstr(outbox_wire(batch, 4, 0, pool),
+              ",\"refs\":{\"author_id\":\"author\"}}") != NULL,
+       "one that has another key since");
+}
+
 int main(void)
 {
     if (!database_any())
@@ -354,5 +417,6 @@ int main(void)
     database_each("written by the application", test_written);
     database_each("references", test_references);
     database_each("later", test_later);
+    database_each("gone", test_gone);
     return done_testing();
 }
