@@ -148,6 +148,13 @@ static void test_outlives(cm_store_t *store, apr_pool_t *pool)
         database_of(store));
     is_str(inbox_value(node, "SELECT title FROM posts", pool), "edited",
            "  and stays");
+    (void)inbox_take(node, 4,
+                     "[" MESSAGE(5, "post", 5, "update", 4000,
+                                 TEXT("title", "merged") ",\\\"author_id\\\":9",
+                                 BASE(1000) REF("author_id", "author", 3)) "]",
+                     pool);
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "merged",
+           "  and if a message that names its parent must be merged");
 }
 
 /* A parent that is gone without a trace was not deleted. */
