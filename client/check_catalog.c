@@ -426,6 +426,8 @@ static void tell_unique(const sync_check_catalog_t *on,
             !cm_settings_model_carries(on->model, name))
             return;
     }
+    if (cm_propose_names_place(unique->columns))
+        return;
     columns = apr_array_pstrcat(pool, unique->columns, ',');
     tell(on,
          apr_psprintf(pool, "with match=%s both become one record", columns),

@@ -278,6 +278,46 @@ CONF
         '  and named where others refer to it');
 });
 
+# Foreign keys that are no references also say who comes first; numbers of an
+# order are nobody's name; tables that one host keeps for itself.
+my $tenants = <<'SQL';
+create table nodes (id bigint not null, version bigint not null,
+    lat integer, primary key (id, version)) {engine};
+create table a_node_tags (node_id bigint not null, version bigint not null,
+    k varchar(40) not null, primary key (node_id, version, k),
+    foreign key (node_id, version) references nodes (id, version)) {engine};
+create table warehouses (id {key}, code varchar(20) not null unique) {engine};
+create table bins (id {key}, warehouse_code varchar(20),
+    foreign key (warehouse_code) references warehouses (code)) {engine};
+create table boards (id {key}, lft integer not null unique,
+    rgt integer not null unique) {engine};
+create table board_images (id {key}, board_id bigint not null,
+    position integer not null, unique (board_id, position),
+    foreign key (board_id) references boards (id)) {engine};
+create table ids (name varchar(40) not null primary key,
+    nextid bigint not null) {engine};
+create table forum_sessions (session_id varchar(40) not null primary key)
+    {engine};
+SQL
+
+each_database('parents first', sub {
+    my $node = node($_[0], $tenants);
+    my $out = models_of($node);
+
+    is(join("\n", lines_of($out)), <<'CONF' =~ s/\n\z//r, 'lines');
+CommunicatorModel node table=nodes key=id,version
+CommunicatorModel a_node_tag table=a_node_tags key=node_id,version,k
+CommunicatorModel warehouse table=warehouses
+CommunicatorModel bin table=bins
+CommunicatorModel board table=boards
+CommunicatorModel board_image table=board_images references=board_id:board
+CONF
+    unlike($out, qr/match=(?:lft|rgt|board_id)/, '  no match= by a place');
+    like($out, qr/^# ids: left out: it holds the next numbers/m,
+        '  each side counts for itself');
+    like($out, qr/^# forum_sessions: left out/m, '  and has its visitors');
+});
+
 sub write_models {
     my ($node) = @_;
     my $file = "$node->{dir}/tables.conf";

@@ -392,11 +392,12 @@ static void propose_match(cm_proposal_t *proposal, apr_pool_t *pool)
             &APR_ARRAY_IDX(uniques, i, cm_catalog_unique_t);
         const char *text = match_of(proposal, unique, pool);
 
-        if (text && joins(proposal, unique) &&
+        if (!text || cm_propose_names_place(unique->columns))
+            continue;
+        if (joins(proposal, unique) &&
             (!proposal->match || strcmp(text, proposal->match) < 0))
             proposal->match = text;
-        if (text)
-            APR_ARRAY_PUSH(texts, const char *) = text;
+        APR_ARRAY_PUSH(texts, const char *) = text;
     }
     qsort(texts->elts, texts->nelts, texts->elt_size, by_text);
     for (i = 0; i < texts->nelts; i++)
@@ -465,10 +466,12 @@ static void drop_unwanted(const cm_proposing_t *proposing,
     proposal->references = kept;
 }
 
-/* Append PROPOSAL to LIST, its parents first; in a cycle the first by name. */
+/* Append PROPOSAL to LIST, its parents first, also those of foreign keys that
+ * references= cannot name; in a cycle the first by name. */
 static void place(const cm_proposing_t *proposing, apr_array_header_t *list,
                   cm_proposal_t *proposal)
 {
+    const apr_array_header_t *foreign = proposal->table->foreign;
     int i;
 
     if (proposal->placed || proposal->left_out ||
@@ -482,6 +485,13 @@ static void place(const cm_proposing_t *proposing, apr_array_header_t *list,
 
         if (!one->type)
             place(proposing, list, of_model(proposing, one->model));
+    }
+    for (i = 0; i < foreign->nelts; i++) {
+        cm_proposal_t *parent = cm_propose_of_table(
+            proposing, APR_ARRAY_IDX(foreign, i, cm_catalog_foreign_t).parent);
+
+        if (parent)
+            place(proposing, list, parent);
     }
     propose_match(proposal, proposing->pool);
     finish_line(proposal, proposing->pool);

@@ -52,4 +52,9 @@ cm_error_t *cm_propose_all(apr_array_header_t **proposals, cm_store_t *store,
  * "blog_post". */
 const char *cm_propose_names_singular(const char *name, apr_pool_t *pool);
 
+/* Return whether one of COLUMNS (const char *; NULL: an expression) is named as
+ * the place of a row in an order or a tree. It changes with every move, so that
+ * it does not tell whether two rows are the same record. */
+int cm_propose_names_place(const apr_array_header_t *columns);
+
 #endif

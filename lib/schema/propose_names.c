@@ -2,6 +2,7 @@
 #include "schema/propose_internal.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include <apr_fnmatch.h>
 #include <apr_lib.h>
@@ -155,6 +156,8 @@ static const char cache[] = "it is a cache";
 static const char options[] =
     "it holds the addresses of this host's site, and what its plugins cache, "
     "and no unique index on option_name tells its rows apart";
+static const char numbers[] =
+    "it holds the next numbers that this database gives";
 static const char jobs[] = "it is a queue of jobs: both sides would run them";
 
 /* Names of tables that belong to one host. Where the name may also mean
@@ -189,7 +192,12 @@ static const struct {
     {"django_session", NULL, sessions},
     {"ci_sessions", NULL, sessions},
     {"active_sessions", NULL, sessions},
+    {"*_sessions", "session_id", sessions},
+    {"*_sessions", "session_key", sessions},
+    {"*_sessions", "sid", sessions},
+    {"spring_session*", NULL, sessions},
     {"cache", NULL, cache},
+    {"objectcache", NULL, cache},
     {"caches", NULL, cache},
     {"cache_*", NULL, cache},
     {"*_cache", NULL, cache},
@@ -204,7 +212,19 @@ static const struct {
     {"good_job*", NULL, jobs},
     {"que_jobs", NULL, jobs},
     {"celery_task*", NULL, jobs},
+    {"oban_*", NULL, jobs},
+    {"qrtz_*", NULL, jobs},
+    {"messenger_messages", NULL, jobs},
+    {"*actionscheduler_*", NULL, jobs},
+    {"ids", "nextid", numbers},
+    {"hibernate_sequence*", NULL, numbers},
 };
+
+/* Names of columns that say where a row stands. */
+static const char *const places[] = {
+    "lft",      "rgt",   "left_id",    "right_id",   "lt",        "rt",
+    "position", "pos",   "sort_order", "sort",       "ordering",  "ordinal",
+    "rank",     "place", "weight",     "sort_index", "seq_index", NULL};
 
 /* Return the name of TABLE without its schema. */
 static const char *plain_name(const cm_catalog_table_t *table)
@@ -247,4 +267,18 @@ const char *cm_propose_names_unfit(const cm_catalog_table_t *table)
             (!unfit[i].column || cm_catalog_column(table, unfit[i].column)))
             return unfit[i].why;
     return NULL;
+}
+
+int cm_propose_names_place(const apr_array_header_t *columns)
+{
+    int i, j;
+
+    for (i = 0; i < columns->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(columns, i, const char *);
+
+        for (j = 0; name && places[j]; j++)
+            if (!strcasecmp(name, places[j]))
+                return 1;
+    }
+    return 0;
 }
