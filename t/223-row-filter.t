@@ -255,6 +255,11 @@ sub publishing {
 }
 
 sub verified {
+    $here->run("insert into posts (title, status, note) values "
+        . "('kept', 'draft', 'draft')");
+    $here->run("insert into comments (post_id, body) select id, 'draft' "
+        . "from posts where title = 'kept'");
+    $pair->sync('a draft with a comment');
     my $run = $pair->{central}->sync('verify', '--json');
     my %found = map { $_->{model} => $_ }
       map { JSON::PP->new->decode($_) } split /\n/, $run->{out};

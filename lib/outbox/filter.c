@@ -278,6 +278,20 @@ static cm_error_t *outside_sql(const char **sql, filter_t *filter,
     return NULL;
 }
 
+cm_error_t *cm_filter_sql(const char **sql, cm_node_t *node,
+                          const cm_model_t *model, apr_pool_t *pool)
+{
+    filter_t filter = {.node = node, .pool = pool};
+    int applies;
+
+    *sql = NULL;
+    CM_TRY(cm_filter_applies(&applies, node, model));
+    if (!applies)
+        return NULL;
+    CM_TRY(cm_node_table(&filter.table, node, model));
+    return inside_sql(sql, &filter, filter.table, "t", 0);
+}
+
 static cm_error_t *open_filter(filter_t *filter, cm_node_t *node,
                                const cm_model_t *model, int capture,
                                apr_pool_t *pool)

@@ -23,6 +23,13 @@ typedef struct cm_filter_row_t {
 cm_error_t *cm_filter_applies(int *applies, cm_node_t *node,
                               const cm_model_t *model) CM_UNUSED_RESULT;
 
+/* Give *SQL: the row "t" of the table of MODEL leaves, as cm_filter_find() says
+ * it; NULL: no filter applies to MODEL. If the condition fails for one row, so
+ * does a statement with this. Fails as cm_node_table(). */
+cm_error_t *cm_filter_sql(const char **sql, cm_node_t *node,
+                          const cm_model_t *model,
+                          apr_pool_t *pool) CM_UNUSED_RESULT;
+
 /* Find which of LOCAL_IDS (const char *) of MODEL, to which a filter applies,
  * are here: *FOUND: local id -> cm_filter_row_t *. CAPTURE: give their raw
  * form, too. If a record is outside only because of its parent, that is noted

@@ -5,6 +5,7 @@
 
 #include "store/dialect.h"
 #include "record/alike.h"
+#include "outbox/filter.h"
 #include "outbox/stamp.h"
 #include "verify/verify.h"
 
@@ -117,18 +118,16 @@ static cm_error_t *count_unsent(cm_verify_shape_t *shape, cm_node_t *node,
                                 const cm_table_t *table,
                                 const cm_records_t *records, apr_pool_t *pool)
 {
-    const char *where = table->model->publishes ? table->model->where : NULL;
+    const char *leaves;
     apr_int64_t all;
 
     CM_TRY(count_unpublished(&all, node, table, records, "", pool));
     shape->unpublished = all;
-    if (!where)
+    CM_TRY(cm_filter_sql(&leaves, node, table->model, pool));
+    if (!leaves || !all)
         return NULL;
     CM_TRY(count_unpublished(&shape->unpublished, node, table, records,
-                             apr_pstrcat(pool, " AND (",
-                                         cm_dialect_doubled(where, '%', pool),
-                                         "\n)", NULL),
-                             pool));
+                             apr_pstrcat(pool, " AND ", leaves, NULL), pool));
     shape->rows -= all - shape->unpublished;
     return NULL;
 }
