@@ -16,6 +16,8 @@ typedef struct sync_check_t {
                                  of the first failure */
     struct json_object *list; /* with --json */
     int standby;              /* the database takes no writes */
+    struct cm_capture_t *capture; /* asked once for all models, as is: */
+    apr_hash_t *records;          /* of cm_records_read(); NULL: not yet */
 } sync_check_t;
 
 /* Print a line: the verdict on what FORMAT says, and what to do (HINT, may be

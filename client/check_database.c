@@ -50,7 +50,9 @@ static cm_error_t *triggers_are_there(sync_check_t *check,
 
     if (!cm_settings_model_captures(table->model))
         return NULL;
-    CM_TRY(cm_capture_state(&state, check->client->store, table, pool));
+    if (!check->capture)
+        CM_TRY(cm_capture_open(&check->capture, check->client->store, pool));
+    CM_TRY(cm_capture_state(&state, check->capture, table, pool));
     if (state == CM_CAPTURE_CURRENT)
         return NULL;
     return cm_error_hint(CM_FAIL(pool, CM_SCHEMA, "the triggers of '%s' %s",
@@ -62,15 +64,18 @@ static cm_error_t *records_have_a_table(sync_check_t *check,
                                         const cm_table_t *table)
 {
     apr_pool_t *pool = check->client->pool;
+    cm_store_t *store = check->client->store;
     const cm_records_t *records;
     int present, known;
-    apr_hash_t *all;
 
-    CM_TRY(cm_migrate_version(&present, &known, check->client->store, pool));
-    if (present < CM_RECORDS_VERSION) /* that is said of all tables */
-        return NULL;
-    CM_TRY(cm_records_read(&all, check->client->store, pool));
-    records = apr_hash_get(all, table->model->type, APR_HASH_KEY_STRING);
+    if (!check->records) {
+        CM_TRY(cm_migrate_version(&present, &known, store, pool));
+        if (present < CM_RECORDS_VERSION) /* that is said of all tables */
+            return NULL;
+        CM_TRY(cm_records_read(&check->records, store, pool));
+    }
+    records =
+        apr_hash_get(check->records, table->model->type, APR_HASH_KEY_STRING);
     if (records && records->keys_are_integers == cm_records_integer_keys(table))
         return NULL;
     return cm_error_hint(
@@ -99,7 +104,7 @@ static cm_error_t *takes_part(sync_check_t *check, const cm_table_t *table)
     apr_array_header_t *findings;
     int i;
 
-    CM_TRY(cm_judge_table(&findings, check->client->store, model, pool));
+    CM_TRY(cm_judge_table(&findings, check->client->store, table, pool));
     CM_TRY(cm_judge_rows(findings, check->client->store, table, pool));
     CM_TRY(cm_judge_names(findings, check->client->store,
                           check->client->settings, table, pool));

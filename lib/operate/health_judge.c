@@ -347,21 +347,22 @@ static const struct {
 
 /* Add to PROBLEMS what is wrong with MODEL. */
 static cm_error_t *check_model(apr_array_header_t *problems, cm_node_t *node,
+                               const cm_capture_t *capture,
                                const cm_model_t *model, apr_pool_t *pool)
 {
     cm_problem_t problem = {.severity = CM_SEVERITY_CRITICAL, .hint = MIGRATE};
     const cm_table_t *table;
-    cm_capture_e capture = CM_CAPTURE_CURRENT;
+    cm_capture_e state = CM_CAPTURE_CURRENT;
     apr_array_header_t *findings;
     cm_error_t *err;
 
     err = cm_node_table(&table, node, model);
     if (!err)
-        err = cm_judge_table(&findings, node->store, model, pool);
+        err = cm_judge_table(&findings, node->store, table, pool);
     if (!err)
         err = cm_judge_error(findings, 1, pool);
     if (!err && cm_settings_model_captures(model))
-        err = cm_capture_state(&capture, node->store, table, pool);
+        err = cm_capture_state(&state, capture, table, pool);
     if (err && err->code != CM_SCHEMA)
         return err;
     if (err) {
@@ -369,10 +370,9 @@ static cm_error_t *check_model(apr_array_header_t *problems, cm_node_t *node,
                                     cm_error_text(err, pool));
         problem.hint = err->hint;
     }
-    else if (captures[capture].format) {
-        problem.severity = captures[capture].severity;
-        problem.text =
-            apr_psprintf(pool, captures[capture].format, model->table);
+    else if (captures[state].format) {
+        problem.severity = captures[state].severity;
+        problem.text = apr_psprintf(pool, captures[state].format, model->table);
     }
     if (problem.text)
         APR_ARRAY_PUSH(problems, cm_problem_t) = problem;
@@ -400,12 +400,15 @@ cm_error_t *cm_health_judge_check(apr_array_header_t **problems,
                                   cm_node_t *node, apr_pool_t *result_pool)
 {
     const apr_array_header_t *models = node->settings->models;
+    cm_capture_t *capture;
     int i;
 
     *problems = apr_array_make(result_pool, 4, sizeof(cm_problem_t));
     cm_node_forget(node);
+    CM_TRY_FOR(cm_capture_open(&capture, node->store, result_pool), result_pool,
+               "cannot check the triggers");
     for (i = 0; i < models->nelts; i++)
-        CM_TRY_FOR(check_model(*problems, node,
+        CM_TRY_FOR(check_model(*problems, node, capture,
                                APR_ARRAY_IDX(models, i, cm_model_t *),
                                result_pool),
                    result_pool, "cannot check the tables");

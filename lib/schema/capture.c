@@ -23,6 +23,15 @@ enum {
 static const char *const events[EVENTS] = {"insert", "update", "before",
                                            "delete", "truncate"};
 
+struct cm_capture_t {
+    cm_store_t *store;
+    const char *place;    /* where Communicator's tables are */
+    const char *monetary; /* PostgreSQL: lc_monetary */
+    apr_hash_t *sections; /* of capture.sql: name -> const char * */
+    apr_hash_t *nulled;   /* key of a table (section "table_key" of schema.sql)
+                             -> "": foreign keys forget a key that changes */
+};
+
 /* FNV-1a: names and templates are not secret. */
 static apr_uint64_t hash_of(const char *text, apr_uint64_t hash)
 {
@@ -100,21 +109,44 @@ const char *cm_capture_section(const cm_filling_t *filling, const char *name)
                 : NULL;
 }
 
-static void read_sections(cm_filling_t *filling)
+static apr_hash_t *read_sections(const cm_store_t *store, apr_pool_t *pool)
 {
-    const apr_array_header_t *sections =
-        cm_sql_sections(cm_dialect_of_store(filling->store)->driver,
-                        "capture.sql", filling->pool);
+    const apr_array_header_t *list = cm_sql_sections(
+        cm_dialect_of_store(store)->driver, "capture.sql", pool);
+    apr_hash_t *sections = apr_hash_make(pool);
     int i;
 
-    filling->sections = apr_hash_make(filling->pool);
-    for (i = 0; i < sections->nelts; i++) {
+    for (i = 0; i < list->nelts; i++) {
         const cm_sql_section_t *section =
-            &APR_ARRAY_IDX(sections, i, cm_sql_section_t);
+            &APR_ARRAY_IDX(list, i, cm_sql_section_t);
 
-        apr_hash_set(filling->sections, section->name, APR_HASH_KEY_STRING,
+        apr_hash_set(sections, section->name, APR_HASH_KEY_STRING,
                      section->text);
     }
+    return sections;
+}
+
+cm_error_t *cm_capture_open(cm_capture_t **capture, cm_store_t *store,
+                            apr_pool_t *pool)
+{
+    cm_capture_t *opened = apr_pcalloc(pool, sizeof(*opened));
+    cm_rows_t *place, *nulled;
+    int i;
+
+    CM_TRY(cm_statement_section(&place, store, "capture.sql", "place", NULL, 0,
+                                pool));
+    CM_TRY(cm_statement_section(&nulled, store, "capture.sql", "nulled", NULL,
+                                0, pool));
+    opened->store = store;
+    opened->place = cm_cell_text(place, 0, 0);
+    opened->monetary = cm_cell_text(place, 0, 1);
+    opened->sections = read_sections(store, pool);
+    opened->nulled = apr_hash_make(pool);
+    for (i = 0; i < nulled->count; i++)
+        apr_hash_set(opened->nulled, cm_cell_text(nulled, i, 0),
+                     APR_HASH_KEY_STRING, "");
+    *capture = opened;
+    return NULL;
 }
 
 /* Return whether the table of MODEL should have a trigger for EVENT. What an
@@ -187,11 +219,29 @@ static void set_key(cm_filling_t *filling)
                              : differs);
 }
 
+/* Find out whether foreign keys forget a key of the table of MODEL that
+ * changes. */
+static cm_error_t *is_nulled(int *nulled, const cm_capture_t *capture,
+                             const cm_model_t *model, apr_pool_t *pool)
+{
+    cm_rows_t *rows;
+    const char *key;
+
+    *nulled = 0;
+    if (!apr_hash_count(capture->nulled))
+        return NULL;
+    CM_TRY(cm_table_ask(&rows, capture->store, "schema.sql", "table_key", model,
+                        pool));
+    key = cm_cell_text(rows, 0, 0);
+    *nulled = key && apr_hash_get(capture->nulled, key, APR_HASH_KEY_STRING);
+    return NULL;
+}
+
 /* Set whether a record stays the same one when its key changes: the key is this
  * database's own affair, and a new record gets another one at the peer. Else it
  * is deleted, and a new one continues it: only where no two rows can have the
  * same key, not even for a while, as one row after the other changes. */
-static cm_error_t *set_keeps(cm_filling_t *filling)
+static cm_error_t *set_keeps(cm_filling_t *filling, const cm_capture_t *capture)
 {
     const cm_table_t *table = filling->table;
     const cm_column_t *own = cm_table_own_key(table);
@@ -199,13 +249,11 @@ static cm_error_t *set_keeps(cm_filling_t *filling)
                 (table->key_generated || (own->has_default && !own->nullable));
     int marked =
         is_captured(cm_dialect_of_store(filling->store), table->model, BEFORE);
-    int continues;
-    cm_rows_t *rows;
+    int nulled, continues;
 
-    CM_TRY(cm_table_ask(&rows, filling->store, "capture.sql", "nulled",
-                        table->model, filling->pool));
-    keeps = keeps && !rows->count;
-    continues = !keeps && !rows->count && !table->partitioned &&
+    CM_TRY(is_nulled(&nulled, capture, table->model, filling->pool));
+    keeps = keeps && !nulled;
+    continues = !keeps && !nulled && !table->partitioned &&
                 table->key_is_unique && table->model->deletes;
     set(filling, "keeps", keeps ? "1 = 1" : "1 = 0");
     set(filling, "continues", continues ? "1 = 1" : "1 = 0");
@@ -272,20 +320,16 @@ static const char *here(const cm_table_t *table, apr_pool_t *pool)
                        NULL);
 }
 
-static cm_error_t *fill(cm_filling_t *filling, cm_store_t *store,
+static cm_error_t *fill(cm_filling_t *filling, const cm_capture_t *capture,
                         const cm_table_t *table, apr_pool_t *pool)
 {
-    cm_rows_t *rows;
-
-    filling->store = store;
+    filling->store = capture->store;
     filling->table = table;
-    filling->types = cm_types_of(cm_dialect_of_store(store));
+    filling->types = cm_types_of(cm_dialect_of_store(capture->store));
+    filling->sections = capture->sections;
     filling->values = apr_hash_make(pool);
     filling->pool = pool;
-    read_sections(filling);
-    CM_TRY(cm_statement_section(&rows, store, "capture.sql", "place", NULL, 0,
-                                pool));
-    set_names(filling, cm_cell_text(rows, 0, 0));
+    set_names(filling, capture->place);
     set_key(filling);
     set_changed(filling);
     set(filling, "capture", table->capture);
@@ -293,10 +337,10 @@ static cm_error_t *fill(cm_filling_t *filling, cm_store_t *store,
         cm_expression_with_alias(table->capture, filling->types->after, pool));
     set(filling, "row_capture", row_capture(table, pool));
     set(filling, "deletes", table->model->deletes ? "1 = 1" : "1 = 0");
-    CM_TRY(set_keeps(filling));
+    CM_TRY(set_keeps(filling, capture));
     set(filling, "here", here(table, pool));
     if (filling->types->fill)
-        filling->types->fill(filling, cm_cell_text(rows, 0, 1));
+        filling->types->fill(filling, capture->monetary);
     return NULL;
 }
 
@@ -399,12 +443,12 @@ static cm_error_t *add_partitions(apr_array_header_t *all,
 }
 
 cm_error_t *cm_capture_statements(apr_array_header_t **statements,
-                                  cm_store_t *store, const cm_table_t *table,
-                                  apr_pool_t *pool)
+                                  const cm_capture_t *capture,
+                                  const cm_table_t *table, apr_pool_t *pool)
 {
     cm_filling_t filling;
 
-    CM_TRY(fill(&filling, store, table, pool));
+    CM_TRY(fill(&filling, capture, table, pool));
     set(&filling, "mark", mark_of(fill_sections(&filling), table->model, pool));
     *statements = fill_sections(&filling);
     return add_partitions(*statements, &filling);
@@ -445,16 +489,17 @@ static int lacks_some(const cm_rows_t *rows, int wanted)
     return triggers != partitions * wanted;
 }
 
-cm_error_t *cm_capture_state(cm_capture_e *state, cm_store_t *store,
+cm_error_t *cm_capture_state(cm_capture_e *state, const cm_capture_t *capture,
                              const cm_table_t *table, apr_pool_t *scratch_pool)
 {
+    cm_store_t *store = capture->store;
     int wanted = cm_capture_wanted(store, table->model), found = 0, current = 0,
         i;
     cm_filling_t filling;
     cm_rows_t *rows;
     const char *mark;
 
-    CM_TRY(fill(&filling, store, table, scratch_pool));
+    CM_TRY(fill(&filling, capture, table, scratch_pool));
     mark = mark_of(fill_sections(&filling), table->model, scratch_pool);
     CM_TRY(cm_table_ask(&rows, store, "capture.sql", "state", table->model,
                         scratch_pool));

@@ -5,20 +5,31 @@
 
 #include "schema/table.h"
 
+/* What the triggers of all tables depend on, which is asked once: on MariaDB
+ * the server opens every table to answer. */
+typedef struct cm_capture_t cm_capture_t;
+
+/* Ask STORE for it. Lives in POOL. Fails as cm_statement_select(). */
+cm_error_t *cm_capture_open(cm_capture_t **capture, cm_store_t *store,
+                            apr_pool_t *pool) CM_UNUSED_RESULT;
+
 /* Give the statements that install or renew the triggers of TABLE, to be run
- * one by one: const char *. Running them again changes nothing. */
+ * one by one: const char *. Running them again changes nothing. Fails as
+ * cm_statement_select(). */
 cm_error_t *cm_capture_statements(apr_array_header_t **statements,
-                                  cm_store_t *store, const cm_table_t *table,
+                                  const cm_capture_t *capture,
+                                  const cm_table_t *table,
                                   apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Give whether TABLE has its triggers, made for its present columns. */
+/* Give whether TABLE has its triggers, made for its present columns. Fails as
+ * cm_statement_select(). */
 typedef enum cm_capture_e {
     CM_CAPTURE_MISSING,
     CM_CAPTURE_STALE,
     CM_CAPTURE_PARTIAL, /* a partition of it has none */
     CM_CAPTURE_CURRENT
 } cm_capture_e;
-cm_error_t *cm_capture_state(cm_capture_e *state, cm_store_t *store,
+cm_error_t *cm_capture_state(cm_capture_e *state, const cm_capture_t *capture,
                              const cm_table_t *table,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

@@ -326,15 +326,14 @@ cm_error_t *cm_judge_orphans(apr_array_header_t *findings, cm_store_t *store,
 }
 
 cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
-                           const cm_model_t *model, apr_pool_t *pool)
+                           const cm_table_t *table, apr_pool_t *pool)
 {
+    const cm_model_t *model = table->model;
     const charge_t *charge;
-    cm_table_t *table;
     cm_rows_t *rows;
     int i;
 
     *findings = apr_array_make(pool, 4, sizeof(cm_finding_t));
-    CM_TRY(cm_table_read(&table, store, model, pool, pool));
     for (i = 0; i < table->key_count; i++)
         CM_TRY(judge_key(*findings, store, table, table->keys[i], pool));
     judge_index(*findings, table, pool);

@@ -415,7 +415,9 @@ static cm_error_t *do_tables(cm_migration_t *migration, int i)
     (void)i;
     CM_TRY(cm_migrate_triggers_tables(migration));
     CM_TRY(migrate_tables(migration));
-    return migrate_each_time(migration);
+    CM_TRY(migrate_each_time(migration));
+    return cm_capture_open(&migration->capture, migration->store,
+                           migration->pool);
 }
 
 /* What waits for the triggers of all models to be renewed. Another run may have

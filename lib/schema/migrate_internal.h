@@ -4,6 +4,7 @@
 
 #include <apr_hash.h>
 
+#include "schema/capture.h"
 #include "schema/migrate.h"
 
 typedef struct cm_migration_t {
@@ -14,14 +15,17 @@ typedef struct cm_migration_t {
     void *baton;
     apr_array_header_t *removed; /* const cm_model_t *: only drop their
                                     triggers; or NULL */
+    apr_array_header_t *all;     /* const cm_table_t *: of each model; NULL: it
+                                    only receives, and has no table yet */
     apr_array_header_t *tables;  /* const cm_table_t *: published */
-    apr_hash_t *values;          /* name -> const char *: cm_sql_fill() */
-    int noted;                   /* the version of the tables, so far */
-    int renewed;                 /* all triggers are */
-    int steps, reported;         /* of this part: in this try, in all tries */
-    int may_wait;                /* a lock of the application is in the way,
-                                    if this part fails with CM_BUSY */
-    apr_pool_t *pool;            /* lives as long as the run */
+    cm_capture_t *capture;
+    apr_hash_t *values;  /* name -> const char *: cm_sql_fill() */
+    int noted;           /* the version of the tables, so far */
+    int renewed;         /* all triggers are */
+    int steps, reported; /* of this part: in this try, in all tries */
+    int may_wait;        /* a lock of the application is in the way,
+                            if this part fails with CM_BUSY */
+    apr_pool_t *pool;    /* lives as long as the run */
 } cm_migration_t;
 
 /* Report WHAT is done by SQL (NULL: only said), once: a part may be tried
@@ -35,7 +39,7 @@ cm_error_t *
 cm_migrate_step(cm_migration_t *migration, const char *what,
                 const apr_array_header_t *statements) CM_UNUSED_RESULT;
 
-/* Read the tables of the published models, before anything is changed. Fails
+/* Read and judge the tables of all models, before anything is changed. Fails
  * as cm_table_read(). */
 cm_error_t *
 cm_migrate_triggers_tables(cm_migration_t *migration) CM_UNUSED_RESULT;
@@ -56,7 +60,7 @@ cm_error_t *cm_migrate_triggers_clean(cm_migration_t *migration,
                                       int i) CM_UNUSED_RESULT;
 
 /* Let the sequences of the table of model I follow what is in it, or warn.
- * Fails as cm_table_read(). */
+ * Fails as cm_sequence_behind(). */
 cm_error_t *cm_migrate_sequences(cm_migration_t *migration,
                                  int i) CM_UNUSED_RESULT;
 

@@ -138,24 +138,20 @@ static cm_error_t *add_present(records_t *at)
 
 /* The classes of the models. The table of one that only receives may be made
  * later. */
-static cm_error_t *add_models(records_t *at)
+static void add_models(records_t *at)
 {
     const apr_array_header_t *models = at->migration->settings->models;
     int i;
 
     for (i = 0; i < models->nelts; i++) {
-        const cm_model_t *model = APR_ARRAY_IDX(models, i, cm_model_t *);
-        class_t *one = add_class(at, model->type);
-        cm_table_t *table;
-        cm_error_t *err = cm_table_read(&table, at->migration->store, model,
-                                        at->pool, at->pool);
+        const cm_table_t *table =
+            APR_ARRAY_IDX(at->migration->all, i, const cm_table_t *);
+        class_t *one =
+            add_class(at, APR_ARRAY_IDX(models, i, cm_model_t *)->type);
 
-        if (err && err->code != CM_SCHEMA)
-            return err;
-        if (!err)
+        if (table)
             one->table = table;
     }
-    return NULL;
 }
 
 /* The classes in the one table of earlier versions, also of models that are no
@@ -319,7 +315,7 @@ cm_error_t *cm_migrate_records(cm_migration_t *migration)
     at.classes = apr_array_make(at.pool, 16, sizeof(class_t));
     at.by_type = apr_hash_make(at.pool);
     CM_TRY(add_present(&at));
-    CM_TRY(add_models(&at));
+    add_models(&at);
     CM_TRY(add_old(&at));
     for (i = 0; i < at.classes->nelts; i++) {
         class_t *one = &APR_ARRAY_IDX(at.classes, i, class_t);

@@ -38,18 +38,14 @@ static cm_error_t *set(cm_migration_t *migration, const cm_behind_t *behind)
 
 cm_error_t *cm_migrate_sequences(cm_migration_t *migration, int i)
 {
-    const cm_model_t *model =
-        APR_ARRAY_IDX(migration->settings->models, i, cm_model_t *);
+    const cm_table_t *table =
+        APR_ARRAY_IDX(migration->all, i, const cm_table_t *);
     apr_pool_t *pool = migration->pool;
     apr_array_header_t *list;
-    cm_table_t *table;
-    cm_error_t *err;
     int j;
 
-    err = cm_table_read(&table, migration->store, model, pool, pool);
-    if (err && err->code == CM_SCHEMA && !model->publishes)
-        return NULL; /* its table may be created later */
-    CM_TRY(err);
+    if (!table)
+        return NULL;
     CM_TRY(cm_sequence_behind(&list, migration->store, table, pool));
     for (j = 0; j < list->nelts; j++)
         CM_TRY(set(migration, &APR_ARRAY_IDX(list, j, cm_behind_t)));

@@ -20,21 +20,14 @@ static cm_error_t *key_of_table(const char **key, cm_store_t *store,
     return NULL;
 }
 
-/* Refuse a table that cannot be synchronised; report what is only a warning.
- * The table of a model that is only received may be created later. */
-static cm_error_t *judge(cm_migration_t *migration, const cm_model_t *model)
+/* Refuse a table that cannot be synchronised; report what is only a warning. */
+static cm_error_t *judge(cm_migration_t *migration, const cm_table_t *table)
 {
     apr_pool_t *pool = migration->pool;
     apr_array_header_t *findings;
-    cm_table_t *table;
-    cm_error_t *err;
     int i;
 
-    err = cm_judge_table(&findings, migration->store, model, pool);
-    if (err && err->code == CM_SCHEMA && !model->publishes)
-        return NULL;
-    CM_TRY(err);
-    CM_TRY(cm_table_read(&table, migration->store, model, pool, pool));
+    CM_TRY(cm_judge_table(&findings, migration->store, table, pool));
     CM_TRY(cm_judge_rows(findings, migration->store, table, pool));
     CM_TRY(cm_judge_error(findings, 0, pool));
     CM_TRY(cm_judge_filter(migration->store, table, pool));
@@ -51,6 +44,22 @@ static cm_error_t *judge(cm_migration_t *migration, const cm_model_t *model)
     return NULL;
 }
 
+/* Read and judge the table of MODEL. That of a model that is only received may
+ * be created later: then *TABLE is NULL. */
+static cm_error_t *read_and_judge(cm_table_t **table, cm_migration_t *migration,
+                                  const cm_model_t *model)
+{
+    apr_pool_t *pool = migration->pool;
+    cm_error_t *err = cm_table_read(table, migration->store, model, pool, pool);
+
+    if (err && err->code == CM_SCHEMA && !model->publishes) {
+        *table = NULL;
+        return NULL;
+    }
+    CM_TRY(err);
+    return judge(migration, *table);
+}
+
 cm_error_t *cm_migrate_triggers_tables(cm_migration_t *migration)
 {
     const apr_array_header_t *models = migration->settings->models;
@@ -58,18 +67,18 @@ cm_error_t *cm_migrate_triggers_tables(cm_migration_t *migration)
     cm_table_t *table;
     int i;
 
+    migration->all =
+        apr_array_make(pool, models->nelts, sizeof(const cm_table_t *));
     migration->tables =
         apr_array_make(pool, models->nelts, sizeof(const cm_table_t *));
     for (i = 0; i < models->nelts; i++) {
         const cm_model_t *model = APR_ARRAY_IDX(models, i, cm_model_t *);
 
-        CM_TRY_FOR(judge(migration, model), pool, "cannot use model '%s'",
-                   model->name);
-        if (!cm_settings_model_captures(model))
-            continue;
-        CM_TRY_FOR(cm_table_read(&table, migration->store, model, pool, pool),
-                   pool, "cannot publish model '%s'", model->name);
-        APR_ARRAY_PUSH(migration->tables, const cm_table_t *) = table;
+        CM_TRY_FOR(read_and_judge(&table, migration, model), pool,
+                   "cannot use model '%s'", model->name);
+        APR_ARRAY_PUSH(migration->all, const cm_table_t *) = table;
+        if (cm_settings_model_captures(model))
+            APR_ARRAY_PUSH(migration->tables, const cm_table_t *) = table;
     }
     return NULL;
 }
@@ -116,12 +125,12 @@ static cm_error_t *install(cm_migration_t *migration, const cm_table_t *table)
     apr_array_header_t *statements;
     cm_capture_e state;
 
-    CM_TRY(cm_capture_state(&state, migration->store, table, pool));
+    CM_TRY(cm_capture_state(&state, migration->capture, table, pool));
     if (state == CM_CAPTURE_CURRENT)
         return NULL;
     if (state == CM_CAPTURE_STALE && model->where)
         CM_TRY(report_filter(migration, table));
-    CM_TRY(cm_capture_statements(&statements, migration->store, table, pool));
+    CM_TRY(cm_capture_statements(&statements, migration->capture, table, pool));
     return cm_migrate_step(
         migration,
         apr_psprintf(pool, "%s the triggers of table %s (model %s)",

@@ -296,15 +296,18 @@ static cm_error_t *judge(const cm_proposing_t *proposing, cm_store_t *store,
     apr_pool_t *pool = proposing->pool;
     cm_settings_t *settings = cm_settings_create(pool);
     apr_array_header_t *words, *findings;
+    cm_table_t *table;
     cm_error_t *err;
 
     CM_TRY(cm_directive_words(&words, begin_line(proposal, pool), pool));
     CM_TRY(cm_directive_set(settings, &cm_directive_table[CM_DIRECTIVE_MODEL],
                             words->nelts - 1,
                             (const char *const *)words->elts + 1, place, pool));
-    err =
-        cm_judge_table(&findings, store,
-                       APR_ARRAY_IDX(settings->models, 0, cm_model_t *), pool);
+    err = cm_table_read(&table, store,
+                        APR_ARRAY_IDX(settings->models, 0, cm_model_t *), pool,
+                        pool);
+    if (!err)
+        err = cm_judge_table(&findings, store, table, pool);
     if (!err)
         err = cm_judge_error(findings, 1, pool);
     if (err && err->code != CM_SCHEMA)

@@ -30,12 +30,13 @@ SELECT count(*) FROM information_schema.triggers
 WHERE event_object_schema = COALESCE(%s, DATABASE())
     AND event_object_table = %s AND trigger_name LIKE 'communicator\_%%';
 
--- nulled: whether foreign keys forget a key of TABLE that changes. No trigger
--- sees the rows in which they do.
-SELECT 1 FROM information_schema.referential_constraints
-WHERE unique_constraint_schema = COALESCE(%s, DATABASE())
-    AND referenced_table_name = %s AND update_rule LIKE 'SET %%'
-LIMIT 1;
+-- nulled: the tables ("table_key" of schema.sql) of which foreign keys forget a
+-- key that changes. No trigger sees the rows in which they do.
+SELECT DISTINCT IF(@@lower_case_table_names, LOWER(full), full)
+FROM (SELECT CONCAT(unique_constraint_schema, '.', referenced_table_name)
+        AS full
+    FROM information_schema.referential_constraints
+    WHERE update_rule LIKE 'SET %%') AS named;
 
 -- insert: new records
 /*M! DO 0 */ /*!80017 LOCK TABLES {table} WRITE */

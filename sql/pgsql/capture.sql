@@ -52,14 +52,17 @@ WITH RECURSIVE tables (oid, partition) AS (
         JOIN pg_class AS c ON c.oid = i.inhrelid
     WHERE c.relispartition
 )
-SELECT t.tgname, CASE t.tgenabled WHEN 'D' THEN '' ELSE p.prosrc END,
+SELECT t.tgname, CASE t.tgenabled WHEN 'D' THEN '' ELSE t.prosrc END,
     tables.partition, row_number() OVER (PARTITION BY tables.oid)
 FROM tables
-    LEFT JOIN (pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
-        JOIN pg_class AS o ON o.oid = to_regclass('outbound_messages')
-            AND o.relnamespace = p.pronamespace)
-        ON t.tgrelid = tables.oid AND NOT t.tgisinternal
-            AND t.tgname LIKE 'communicator\_%%'
+    LEFT JOIN LATERAL (
+        SELECT g.tgname, g.tgenabled, p.prosrc
+        FROM pg_trigger AS g JOIN pg_proc AS p ON p.oid = g.tgfoid
+            JOIN pg_class AS o ON o.oid = to_regclass('outbound_messages')
+                AND o.relnamespace = p.pronamespace
+        WHERE g.tgrelid = tables.oid AND NOT g.tgisinternal
+            AND g.tgname LIKE 'communicator\_%%'
+        OFFSET 0) AS t ON true
 WHERE tables.partition = 1 OR t.tgname IS NOT NULL;
 
 -- count: how many triggers of ours are on TABLE and enabled

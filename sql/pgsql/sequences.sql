@@ -15,20 +15,20 @@ SELECT a.attname, CAST(CAST(s.seqrelid AS regclass) AS text),
     current_user
 FROM pg_attribute AS a
     LEFT JOIN pg_attrdef AS e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
-    JOIN pg_sequence AS s ON s.seqincrement > 0 AND (
-        EXISTS (SELECT 1 FROM pg_depend AS d
-            WHERE d.classid = CAST('pg_class' AS regclass)
-                AND d.objid = s.seqrelid
-                AND d.refclassid = CAST('pg_class' AS regclass)
-                AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
-                AND d.deptype IN ('a', 'i'))
-        OR (pg_get_expr(e.adbin, e.adrelid)
+    CROSS JOIN LATERAL (
+        SELECT d.objid AS id FROM pg_depend AS d
+        WHERE d.classid = CAST('pg_class' AS regclass)
+            AND d.refclassid = CAST('pg_class' AS regclass)
+            AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+            AND d.deptype IN ('a', 'i')
+        UNION
+        SELECT d.refobjid FROM pg_depend AS d
+        WHERE d.classid = CAST('pg_attrdef' AS regclass) AND d.objid = e.oid
+            AND d.refclassid = CAST('pg_class' AS regclass)
+            AND pg_get_expr(e.adbin, e.adrelid)
                 ~ '^\(?nextval\(''[^'']*(''''[^'']*)*''::regclass\)\)?(::\w+)?$'
-            AND EXISTS (SELECT 1 FROM pg_depend AS d
-                WHERE d.classid = CAST('pg_attrdef' AS regclass)
-                    AND d.objid = e.oid
-                    AND d.refclassid = CAST('pg_class' AS regclass)
-                    AND d.refobjid = s.seqrelid)))
+    ) AS found
+    JOIN pg_sequence AS s ON s.seqrelid = found.id AND s.seqincrement > 0
 WHERE a.attrelid = to_regclass(
         coalesce(quote_ident(%s) || '.', '') || quote_ident(%s))
     AND a.attnum > 0 AND NOT a.attisdropped

@@ -124,9 +124,11 @@ static void test_judged(cm_store_t *store, apr_pool_t *pool)
     cm_node_t *node = make_node(store, pool);
     const cm_model_t *model = cm_settings_model(node->settings, "label");
     apr_array_header_t *findings;
+    cm_table_t *table;
     cm_error_t *err;
 
-    database_must(cm_judge_table(&findings, store, model, pool));
+    database_must(cm_table_read(&table, store, model, pool, pool));
+    database_must(cm_judge_table(&findings, store, table, pool));
     err = cm_judge_error(findings, 1, pool);
     ok(database_fails(err, CM_SCHEMA, "a key that may be NULL"),
        "%s: a key that may be NULL is refused", database_of(store));
@@ -139,7 +141,7 @@ static void test_judged(cm_store_t *store, apr_pool_t *pool)
         "[" MESSAGE(1, "label", 1, "create", 1000, TEXT("name", "a"), ) "]",
         pool);
     settings_migrate(store, node->settings, pool);
-    database_must(cm_judge_table(&findings, store, model, pool));
+    database_must(cm_judge_table(&findings, store, table, pool));
     ok(cm_judge_error(findings, 1, pool) != NULL,
        "but not where records are synchronised already, which check reports");
 }

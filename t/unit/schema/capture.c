@@ -187,6 +187,17 @@ static void silence(cm_store_t *store, apr_pool_t *pool)
            "applied to another table: captured");
 }
 
+static cm_capture_e state_of(const fixture_t *fixture)
+{
+    cm_capture_t *capture;
+    cm_capture_e state;
+
+    database_must(cm_capture_open(&capture, fixture->store, fixture->pool));
+    database_must(
+        cm_capture_state(&state, capture, fixture->table, fixture->pool));
+    return state;
+}
+
 static void states(cm_store_t *store, apr_pool_t *pool)
 {
     static const char *const drop[] = {
@@ -194,25 +205,23 @@ static void states(cm_store_t *store, apr_pool_t *pool)
         "DROP TRIGGER communicator_posts_update ON posts",
         "DROP TRIGGER communicator_posts_update"};
     const char *name = database_of(store);
-    cm_capture_e state;
     fixture_t fixture;
 
     set_up(&fixture, store, "title varchar(50)", pool);
-    database_must(cm_capture_state(&state, store, fixture.table, pool));
-    is_int(state, CM_CAPTURE_CURRENT, "%s: installed triggers are current",
-           name);
+    is_int(state_of(&fixture), CM_CAPTURE_CURRENT,
+           "%s: installed triggers are current", name);
     database_run(store, drop[DATABASE(store)]);
-    database_must(cm_capture_state(&state, store, fixture.table, pool));
-    is_int(state, CM_CAPTURE_STALE, "%s: with one dropped they are not", name);
+    is_int(state_of(&fixture), CM_CAPTURE_STALE,
+           "%s: with one dropped they are not", name);
     migrate(&fixture);
-    database_must(cm_capture_state(&state, store, fixture.table, pool));
-    is_int(state, CM_CAPTURE_CURRENT, "%s: migrate installs it again", name);
+    is_int(state_of(&fixture), CM_CAPTURE_CURRENT,
+           "%s: migrate installs it again", name);
     database_run(store, "ALTER TABLE posts ADD COLUMN summary integer");
     cm_store_forget(store);
     database_must(
         cm_table_read(&fixture.table, store, fixture.model, pool, pool));
-    database_must(cm_capture_state(&state, store, fixture.table, pool));
-    is_int(state, CM_CAPTURE_STALE, "%s: a new column makes them stale", name);
+    is_int(state_of(&fixture), CM_CAPTURE_STALE,
+           "%s: a new column makes them stale", name);
     migrate(&fixture);
     leaves(&fixture, "INSERT INTO posts (id, summary) VALUES (1, 2)",
            "create 1 all {\"post\":{\"title\":null,\"summary\":2}}",
@@ -220,8 +229,8 @@ static void states(cm_store_t *store, apr_pool_t *pool)
     fixture.model->deletes = 0;
     migrate(&fixture);
     leaves(&fixture, "DELETE FROM posts", "", "deletes=no: none is captured");
-    database_must(cm_capture_state(&state, store, fixture.table, pool));
-    is_int(state, CM_CAPTURE_CURRENT, "%s: and that is current", name);
+    is_int(state_of(&fixture), CM_CAPTURE_CURRENT, "%s: and that is current",
+           name);
 }
 
 /* The application's own ids are as if there were no triggers. */

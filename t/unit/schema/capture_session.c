@@ -192,9 +192,11 @@ static void pgsql_rights(cm_store_t *store, apr_pool_t *pool)
 static cm_capture_e state_of(cm_store_t *store, const cm_table_t *table,
                              apr_pool_t *pool)
 {
+    cm_capture_t *capture;
     cm_capture_e state;
 
-    database_must(cm_capture_state(&state, store, table, pool));
+    database_must(cm_capture_open(&capture, store, pool));
+    database_must(cm_capture_state(&state, capture, table, pool));
     return state;
 }
 

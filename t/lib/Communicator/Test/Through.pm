@@ -8,6 +8,7 @@ package Communicator::Test::Through;
 #   $database->plan_cut(7);     # the 7th statement of each connection
 #   ... $database->was_cut
 #   $database->plan_cut(0);     # none
+#   ... $database->statements   # how many, since this was last asked
 
 use strict;
 use warnings;
@@ -46,6 +47,16 @@ sub plan_cut {
 
 sub was_cut { return -e "$_[0]{through}/cut" }
 
+# How many statements all connections have asked since the last call.
+sub statements {
+    my ($self) = @_;
+    my $file = "$self->{through}/statements";
+    my $count = -s $file || 0;
+
+    unlink $file;
+    return $count;
+}
+
 # Carry what is said between CLIENT and the server at PATH. A statement is
 # what the client says until the server answers.
 sub carry {
@@ -53,6 +64,7 @@ sub carry {
     my $server = IO::Socket::UNIX->new(Peer => $path) or return;
     my $select = IO::Select->new($client, $server);
     my ($run, $number, $count, $speaks) = ('', 0, 0, 'server');
+    open my $counter, '>>', "$dir/statements" or die "$dir/statements: $!";
 
     while (1) {
         for my $from ($select->can_read) {
@@ -62,6 +74,7 @@ sub carry {
                 $count = 0 if $now ne $run;
                 $run = $now;
                 $count++;
+                syswrite $counter, '.';
             }
             $speaks = $from == $client ? 'client' : 'server';
             if ($speaks eq 'server' && $number && $count == $number) {
