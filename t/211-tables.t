@@ -435,4 +435,44 @@ Communicator::Test::Pair->for_each(
     $pair->stop;
 });
 
+# --- a publication of all tables ---
+
+# What the tables of records looked like before version 24.
+sub without_primary {
+    my ($database) = @_;
+
+    for my $id (map { $_->[0] } @{ $database->rows(
+        'select id from communicator_models') }) {
+        my $table = "communicator_records_$id";
+
+        $database->run("alter table $table drop constraint ${table}_identity;"
+            . "create unique index ${table}_identity on $table "
+            . '(original_id, origin)');
+    }
+    $database->run('delete from communicator_schema where version >= 24');
+    return;
+}
+
+# PostgreSQL refuses to change rows of a table that is published by logical
+# replication, unless they have a primary key.
+Communicator::Test::Pair->for_each(['pgsql-pgsql'], 'all is published:', sub {
+    $pair = Communicator::Test::Pair->new(drivers => [@_],
+        tables => 'create table posts (id {key}, title varchar(40))',
+        models => 'CommunicatorModel post table=posts');
+    ($here, $there) = $pair->databases;
+    without_primary($here);
+    $pair->{central}->migrate;
+    $_->run('create publication everything for all tables') for $here, $there;
+    $here->run("insert into posts (title) values ('one')");
+    $there->run("insert into posts (title) values ('two')");
+    $pair->sync('records');
+    $_->run("update posts set title = title || '!'") for $there;
+    $here->run("delete from posts where title = 'one'");
+    $pair->sync('changes');
+    $pair->both_have('select title from posts', [['two!']], 'are there');
+    $pair->{central}->sync_ok('purge', '--all');
+    $pair->is_settled('all is published');
+    $pair->stop;
+});
+
 done_testing();

@@ -3,6 +3,9 @@
 --
 -- The column that distinguishes records comes first in each index, so that no
 -- plan depends on statistics.
+--
+-- Without a primary key, rows of a table that is published by logical
+-- replication (FOR ALL TABLES) could not be changed.
 
 -- create: makes the table of the records of {type_words}
 CREATE TABLE {table} (
@@ -13,9 +16,9 @@ CREATE TABLE {table} (
     original_id varchar(255) COLLATE "C" NOT NULL,
     clocks text,
     same_origin varchar(255) COLLATE "C",
-    same_id varchar(255) COLLATE "C"
+    same_id varchar(255) COLLATE "C",
+    CONSTRAINT {table}_identity PRIMARY KEY (original_id, origin)
 ) WITH (fillfactor = 50);
-CREATE UNIQUE INDEX {table}_identity ON {table} (original_id, origin);
 CREATE UNIQUE INDEX {table}_local ON {table} (local_id);
 
 -- id_type.integer: ids that are integers

@@ -1,0 +1,1 @@
+-- On PostgreSQL the tables of records get a primary key. Here nothing changes.
