@@ -3,7 +3,8 @@
 # The facade's database is a Galera cluster of three MariaDB servers, each with
 # an httpd of its own behind a balancer that remembers nothing. Applications
 # write at all three, and at central. A server is killed under load, and comes
-# back; then two are, and the third one rejects all queries.
+# back. Then haproxy is the balancer: a database is killed, and no run fails;
+# then two are, and the third one rejects all queries.
 
 use strict;
 use warnings;
@@ -14,6 +15,7 @@ use Communicator::Test qw(client_file module_file need is_alive start_process
   spew wait_until);
 use Communicator::Test::Database;
 use Communicator::Test::Galera;
+use Communicator::Test::Haproxy;
 use Communicator::Test::Peer;
 use Communicator::Test::Server;
 use Communicator::Test::Tls;
@@ -103,7 +105,8 @@ my $missing = Communicator::Test::Database->missing('mysql');
 plan skip_all => $missing if $missing;
 
 SKIP: {
-    need(1, Communicator::Test::Galera->needs);
+    need(1, Communicator::Test::Galera->needs,
+        Communicator::Test::Haproxy::haproxy());
     skip 'mod_proxy_balancer is not installed', 1
       unless Communicator::Test::Tls::can_balance();
     my @members = Communicator::Test::Galera->cluster(3);
@@ -113,6 +116,8 @@ SKIP: {
     $databases[0]->create($tables);
     my @servers = map { Communicator::Test::Server->new(database => $_,
             conf => $models) } @databases;
+    $_->configure(httpd_conf => Communicator::Test::Haproxy::page())
+      for @servers;
     $servers[0]->migrate;
     is($databases[0]->value('select group_concat(table_name) from '
             . 'information_schema.tables t where table_schema = database() '
@@ -147,10 +152,30 @@ SKIP: {
     cmp_ok(are_equal($central, \@databases, 'under load'), '>', 500,
         '  and much');
 
+    # haproxy sees which databases cannot be read.
+    my $haproxy = Communicator::Test::Haproxy->start(@servers);
+    $central->{peers} =~ s/:$balancer->{port}/:$haproxy->{port}/;
+    $central->configure;
+    ok(wait_until(sub { 3 == grep { $haproxy->is_up($_) } @servers }, 20),
+        'haproxy sees that all three can serve');
+    $members[2]->stop('crash');
+    ok(wait_until(sub { !$haproxy->is_up($servers[2]) }, 20),
+        '  and that one cannot, whose database was killed');
+    my @failed;
+    for (1 .. 6) {
+        $here->run("insert into authors (token) values ('without one $_')");
+        push @failed, grep { $_ } $central->sync->{exit};
+    }
+    is_deeply(\@failed, [], '  no run fails meanwhile');
+    is($databases[1]->value("select count(*) from authors where token like "
+            . "'without one %'"), 6, '  and all arrives');
+
     # The last one of three serves nobody: it might be cut off.
-    $_->stop('crash') for @members[1, 2];
+    $members[1]->stop('crash');
     ok(wait_until(sub { $members[0]->status('ready') ne 'ON' }, 20),
         'the last server rejects queries');
+    ok(wait_until(sub { !grep { $haproxy->is_up($_) } @servers }, 20),
+        '  haproxy sees that');
     $here->run("insert into authors (token) values ('late')");
     is($central->sync->{exit}, 75, '  a run fails, and says that it passes')
       for 1 .. 4;
