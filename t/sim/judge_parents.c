@@ -172,7 +172,7 @@ int sim_judge_may_forget(const sim_judge_t *judge, const sim_row_t *row,
 }
 
 /* Return whether rows of TABLE may stay at NODE, by a row filter of the table
- * or of one that it refers to, STEPS further. */
+ * or of one that it must refer to, STEPS further. */
 static int may_stay(const sim_judge_t *judge, int node,
                     const sim_table_t *table, int steps)
 {
@@ -184,6 +184,7 @@ static int may_stay(const sim_judge_t *judge, int node,
         return 1;
     for (i = 0; steps > 0 && i < table->count; i++)
         if (table->columns[i].kind == SIM_REFERENCE &&
+            table->columns[i].not_null &&
             may_stay(judge, node,
                      &judge->world->schema->tables[table->columns[i].parent],
                      steps - 1))

@@ -43,7 +43,7 @@ int sim_judge_may_forget(const sim_judge_t *judge, const sim_row_t *row,
                          int number);
 
 /* Return whether rows of TABLE may stay at NODE, by a row filter of the table
- * or of one that it refers to. */
+ * or of one that it must refer to. */
 int sim_judge_may_stay(const sim_judge_t *judge, int node,
                        const sim_table_t *table);
 
