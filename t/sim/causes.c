@@ -476,16 +476,25 @@ static int is_overruled(const sim_message_t *parked)
     return 0;
 }
 
+/* Return whether PARKED is merged with OTHER, which has the same record under
+ * another name, and cannot replace what that says: its values win. */
+static int is_older(const sim_message_t *parked, const sim_message_t *other)
+{
+    return parked->clock && other->clock &&
+           apr_atoi64(other->clock) >= apr_atoi64(parked->clock);
+}
+
 /* Return whether PARKED waits behind a message that has a cause and is of the
  * same record under another name (match=): where people decide, both are in
  * conflict, so that they are not tried together. */
 static int is_behind_other_name(const sim_message_t *parked)
 {
     const sim_table_t *table = &parked->world->schema->tables[parked->table];
+    const int is_held = table->holds >> parked->node->number & 1;
     const apr_array_header_t *found;
     int i;
 
-    if (table->match < 0 || !(table->holds >> parked->node->number & 1))
+    if (table->match < 0)
         return 0;
     found = sim_node_select(parked->session, SIM_MESSAGE_SELECT,
                             SIM_MESSAGE_COLUMNS, parked->pool);
@@ -496,7 +505,7 @@ static int is_behind_other_name(const sim_message_t *parked)
         if (!strcmp(other.peer, parked->peer) && other.table == parked->table &&
             other.name && parked->name && !strcmp(other.name, parked->name) &&
             apr_atoi64(other.id) < apr_atoi64(parked->id) &&
-            sim_causes_has(&other))
+            (is_held || is_older(parked, &other)) && sim_causes_has(&other))
             return 1;
     }
     return 0;

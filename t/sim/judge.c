@@ -284,8 +284,7 @@ static int is_replaced(const sim_judge_t *judge, const sim_event_t *event)
     return 0;
 }
 
-/* Return what TEXT, of communicator_conflicts, is as sim_row_t has it. */
-static const char *value_of(const char *text, apr_pool_t *pool)
+const char *sim_judge_value_of(const char *text, apr_pool_t *pool)
 {
     return *text == '"' ? sim_message_unquote(text, pool) : text;
 }
@@ -321,10 +320,9 @@ static int was_withheld(const sim_judge_t *judge, int table)
     return 0;
 }
 
-/* Return what wrote VALUE, before EVENT, to the same column of the same row; or
- * NULL. */
-static const sim_event_t *writer_of(const sim_judge_t *judge,
-                                    const sim_event_t *event, const char *value)
+const sim_event_t *sim_judge_writer_of(const sim_judge_t *judge,
+                                       const sim_event_t *event,
+                                       const char *value)
 {
     const sim_event_t *first = (const sim_event_t *)judge->world->events->elts;
     const sim_event_t *other;
@@ -344,7 +342,7 @@ static int has_replaced(const sim_judge_t *judge, const sim_event_t *event,
                         const sim_event_t *other)
 {
     do {
-        event = writer_of(judge, event, event->before);
+        event = sim_judge_writer_of(judge, event, event->before);
     } while (event && event != other);
     return event != NULL;
 }
@@ -429,9 +427,9 @@ static int was_taken_for_another(const sim_judge_t *judge,
                      event->table),
         1, judge->pool);
     for (i = 0; i < won->nelts; i++)
-        if (!strcmp(
-                value_of(APR_ARRAY_IDX(won, i, const char **)[0], judge->pool),
-                event->after))
+        if (!strcmp(sim_judge_value_of(APR_ARRAY_IDX(won, i, const char **)[0],
+                                       judge->pool),
+                    event->after))
             return 1;
     return 0;
 }
@@ -494,8 +492,8 @@ static void read_lost(sim_judge_t *judge)
             1, judge->pool);
 
         for (j = 0; j < rows->nelts; j++) {
-            APR_ARRAY_PUSH(judge->lost, const char *) =
-                value_of(APR_ARRAY_IDX(rows, j, const char **)[0], judge->pool);
+            APR_ARRAY_PUSH(judge->lost, const char *) = sim_judge_value_of(
+                APR_ARRAY_IDX(rows, j, const char **)[0], judge->pool);
         }
     }
 }

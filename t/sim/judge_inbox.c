@@ -179,6 +179,58 @@ static void judge_held(sim_judge_t *judge, int node)
                            sim_schema_node_name(node));
 }
 
+/* Return whether who wrote WON had LOST before, or a value that replaced LOST,
+ * or so on. */
+static int has_known(const sim_judge_t *judge, int table, const char *column,
+                     const char *lost, const char *won)
+{
+    const apr_array_header_t *events = judge->world->events;
+    const sim_event_t *event = NULL;
+    int i;
+
+    for (i = 0; i < events->nelts && !event; i++) {
+        const sim_event_t *one = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (one->kind == SIM_EVENT_UPDATE && one->table == table &&
+            one->column < SIM_COLUMNS && one->after &&
+            !strcmp(one->after, won) &&
+            !strcmp(
+                judge->world->schema->tables[table].columns[one->column].name,
+                column))
+            event = one;
+    }
+    while (event && event->before && strcmp(event->before, lost))
+        event = sim_judge_writer_of(judge, event, event->before);
+    return event && event->before;
+}
+
+/* Who replaces a value that they know is in no conflict with it, unless a
+ * person lets another value win meanwhile. */
+static void judge_conflicts(sim_judge_t *judge, int node)
+{
+    const apr_array_header_t *rows =
+        sim_node_select(&judge->world->nodes[node].sessions[0],
+                        "SELECT model, column_name, lost_value, won_value FROM"
+                        " communicator_conflicts WHERE lost_value LIKE '\"v%'"
+                        " AND won_value LIKE '\"v%'",
+                        4, judge->pool);
+    int i;
+
+    for (i = 0; i < rows->nelts; i++) {
+        const char **cells = APR_ARRAY_IDX(rows, i, const char **);
+        const char *lost = sim_judge_value_of(cells[2], judge->pool);
+        const char *won = sim_judge_value_of(cells[3], judge->pool);
+
+        const int table = (int)strtol(cells[0] + 1, NULL, 10);
+
+        if (!judge->world->schema->tables[table].holds &&
+            has_known(judge, table, cells[1], lost, won))
+            sim_world_fail(judge->world, "known",
+                           "%s of %s lost to %s at %s, which replaced it", lost,
+                           cells[0], won, sim_schema_node_name(node));
+    }
+}
+
 /* No lie about the time has become a record's (liar.c: in the last year of
  * all), unless a person has discarded one. */
 static void judge_clocks(sim_judge_t *judge, int node)
@@ -218,5 +270,6 @@ void sim_judge_inbox(sim_judge_t *judge)
     for (i = 0; i < schema->nodes && !judge->world->restored; i++) {
         sim_judge_order(judge->world, i, judge->pool);
         judge_held(judge, i);
+        judge_conflicts(judge, i);
     }
 }

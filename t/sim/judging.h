@@ -16,6 +16,15 @@ typedef struct sim_judge_t {
 /* Return VALUE for a person, and to be compared. */
 const char *sim_judge_shown(const char *value);
 
+/* Return what TEXT, of communicator_conflicts, is as sim_row_t has it. */
+const char *sim_judge_value_of(const char *text, apr_pool_t *pool);
+
+/* Return what wrote VALUE, a word (each is given once), before EVENT to the
+ * same column of the same row; or NULL. */
+const sim_event_t *sim_judge_writer_of(const sim_judge_t *judge,
+                                       const sim_event_t *event,
+                                       const char *value);
+
 /* Return whether nodes ONE and OTHER both carry COLUMN of TABLE. */
 int sim_judge_is_common(const sim_schema_t *schema, const sim_table_t *table,
                         int column, int one, int other);
