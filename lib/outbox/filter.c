@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "store/dialect.h"
@@ -26,6 +27,24 @@ typedef struct filter_t {
                                      of these parents, if it is outside */
     apr_pool_t *pool;
 } filter_t;
+
+/* Return whether a name may go on with C. */
+static int is_of_name(char c)
+{
+    return apr_isalnum(c) || c == '_' || c == '$' || (unsigned char)c >= 0x80;
+}
+
+int cm_filter_names(const cm_model_t *model, const char *column)
+{
+    const char *at = model->publishes ? model->where : NULL;
+    const apr_size_t length = strlen(column);
+
+    for (; at && (at = strcasestr(at, column)) != NULL; at++)
+        if ((at == model->where || !is_of_name(at[-1])) &&
+            !is_of_name(at[length]))
+            return 1;
+    return 0;
+}
 
 /* Return whether COLUMN must hold a record. */
 static int is_needed(const cm_column_t *column)

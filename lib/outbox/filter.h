@@ -18,6 +18,9 @@ typedef struct cm_filter_row_t {
     const cm_datum_t *capture; /* of one inside: its raw form, if wanted */
 } cm_filter_row_t;
 
+/* Return whether the condition of MODEL, if this node has one, names COLUMN. */
+int cm_filter_names(const cm_model_t *model, const char *column);
+
 /* *APPLIES: records of MODEL may have to stay here. Fails as cm_node_table().
  */
 cm_error_t *cm_filter_applies(int *applies, cm_node_t *node,

@@ -404,6 +404,79 @@ static void test_never_kept(cm_store_t *store, apr_pool_t *pool)
            database_of(store));
 }
 
+/* A peer's change of a record that this node has made, number 1. */
+#define THEIRS(id, clock, base, title)                                         \
+    "[{\"id\":" #id ",\"origin\":\"here\",\"original_id\":1,\"action\":"       \
+    "\"update\",\"clock\":" clock                                              \
+    BASE(base) ",\"body\":"                                                    \
+               "\"{\\\"draft\\\":{" TEXT("title", title) "}}\"}]"
+
+/* Return the message that is sent last, behind AFTER: "2 update: {...}". */
+static const char *last_outgoing(cm_node_t *node, apr_int64_t after,
+                                 apr_pool_t *pool)
+{
+    const cm_reading_t reading = {
+        .peer = "there", .after = after, .limits = {100, 1 << 20}};
+    const cm_message_t *last;
+    cm_batch_t *batch;
+
+    database_must(cm_outbox_read(&batch, node, &reading, pool, pool));
+    if (!batch->messages->nelts)
+        return "none";
+    last = APR_ARRAY_IDX(batch->messages, batch->messages->nelts - 1,
+                         const cm_message_t *);
+    return apr_psprintf(pool, "%" APR_INT64_T_FMT " %s: %s", last->id,
+                        last->action == CM_DELETE ? "delete" : "update",
+                        last->body);
+}
+
+/* What a peer writes may let a record in or out. */
+static void test_by_peers(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_model_t *model;
+    cm_node_t *node;
+    apr_int64_t count;
+
+    database_run(store, "CREATE TABLE drafts (id integer NOT NULL PRIMARY KEY,"
+                        " title varchar(40), note varchar(40))");
+    model = settings_add_model(settings, "draft", "drafts", "id", pool);
+    model->where = "TITLE LIKE 'open%'";
+    model->leave_deletes = 1;
+    cm_key_complete(settings);
+    node = inbox_node(store, settings, pool);
+    must_run(node, "INSERT INTO drafts VALUES (1, 'open', 'a')", pool);
+    model->leave_deletes = 0;
+    must_run(node, "UPDATE drafts SET title = 'closed' WHERE id = 1", pool);
+    must_run(node, "UPDATE drafts SET note = 'b' WHERE id = 1", pool);
+    is_str(last_outgoing(node, 0, pool),
+           "1 update: {\"draft\":{\"title\":\"open\","
+           "\"note\":\"a\"}}",
+           "%s: what is outside is not sent", database_of(store));
+    is_int(inbox_take(
+               node, 0,
+               database_soon(THEIRS(1, "9000000000000001", 1, "open"), pool),
+               pool),
+           1, "  a peer lets it in");
+    database_must(cm_stamp_all(&count, node, pool));
+    is_str(last_outgoing(node, 1, pool),
+           "2 update: {\"draft\":{\"title\":\"open\","
+           "\"note\":\"b\"}}",
+           "  and gets what had stayed");
+    model->leave_deletes = 1;
+    is_int(inbox_take(node, 1,
+                      database_soon(THEIRS(2, "9000000000000002",
+                                           9000000000000001, "closed"),
+                                    pool),
+                      pool),
+           1, "  a peer lets it out");
+    database_must(cm_stamp_all(&count, node, pool));
+    is_str(last_outgoing(node, 2, pool), "3 delete: {\"draft\":{}}",
+           "  and has to delete it (leave=delete)");
+    is_str(inbox_value(node, "SELECT title FROM drafts", pool), "closed",
+           "  which stays here");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -421,6 +494,7 @@ int main(void)
     database_each("text", test_text);
     database_each("let in", test_let_in);
     database_each("never kept", test_never_kept);
+    database_each("by peers", test_by_peers);
     apr_terminate();
     return done_testing();
 }
