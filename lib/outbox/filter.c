@@ -24,7 +24,8 @@ typedef struct filter_t {
     const char *inside;
     apr_array_header_t *parents;  /* const cm_model_t * */
     apr_array_header_t *outsides; /* const char *: SQL of the local id of each
-                                     of these parents, if it is outside */
+                                     of these parents, if it is outside: one
+                                     that stays, and then one that is gone */
     apr_pool_t *pool;
 } filter_t;
 
@@ -205,8 +206,8 @@ static const char *is_named(const cm_column_t *column, const cm_model_t *model,
                        cm_dialect_doubled(model->type, '\'', pool), "')", NULL);
 }
 
-static cm_error_t *outside_sql(const char **sql, filter_t *filter,
-                               const cm_table_t *child,
+static cm_error_t *outside_sql(const char **stays, const char **gone,
+                               filter_t *filter, const cm_table_t *child,
                                const cm_column_t *column,
                                const cm_model_t *model, const char *alias,
                                int depth);
@@ -218,18 +219,18 @@ static cm_error_t *inside_sql(const char **sql, filter_t *filter,
                               int depth)
 {
     const apr_array_header_t *models = filter->node->settings->models;
-    const char *other;
+    const char *stays, *gone;
     int i, j;
 
     *sql = matches(table, alias, filter->pool);
     for (i = 0; i < table->column_count && depth < MOST_PARENTS; i++)
         for (j = 0; is_needed(&table->columns[i]) && j < models->nelts; j++) {
-            CM_TRY(outside_sql(&other, filter, table, &table->columns[i],
+            CM_TRY(outside_sql(&stays, &gone, filter, table, &table->columns[i],
                                APR_ARRAY_IDX(models, j, cm_model_t *), alias,
                                depth + 1));
-            if (other)
-                *sql = apr_pstrcat(filter->pool, *sql, " AND ", other,
-                                   " IS NULL", NULL);
+            if (stays)
+                *sql = apr_pstrcat(filter->pool, *sql, " AND ", stays,
+                                   " IS NULL AND ", gone, " IS NULL", NULL);
         }
     return NULL;
 }
@@ -262,22 +263,22 @@ static cm_error_t *absent_sql(const char **sql, filter_t *filter,
     return NULL;
 }
 
-/* Give *SQL: the local id of the parent of row ALIAS of CHILD in COLUMN, if it
- * is a record of MODEL that stays here, or is gone; NULL: none has to. */
-static cm_error_t *outside_sql(const char **sql, filter_t *filter,
-                               const cm_table_t *child,
+/* Give *STAYS: the local id of the parent of row ALIAS of CHILD in COLUMN, if
+ * it is a record of MODEL that stays here, and *GONE: if it is gone; NULL: none
+ * has to. */
+static cm_error_t *outside_sql(const char **stays, const char **gone,
+                               filter_t *filter, const cm_table_t *child,
                                const cm_column_t *column,
                                const cm_model_t *model, const char *alias,
                                int depth)
 {
     cm_node_t *node = filter->node;
     apr_pool_t *pool = filter->pool;
-    const char *own = apr_psprintf(pool, "p%d", depth), *inside, *known,
-               *absent;
+    const char *own = apr_psprintf(pool, "p%d", depth), *inside, *known;
     const cm_table_t *table;
     int applies = 0;
 
-    *sql = NULL;
+    *stays = NULL;
     if (can_refer(column, model))
         CM_TRY(applies_to(&applies, node, model, depth));
     if (!applies)
@@ -287,13 +288,13 @@ static cm_error_t *outside_sql(const char **sql, filter_t *filter,
         return NULL;
     CM_TRY(inside_sql(&inside, filter, table, own, depth));
     CM_TRY(is_row_known(&known, node, table, own, pool));
-    CM_TRY(absent_sql(&absent, filter, child, column, table, alias));
-    *sql = apr_pstrcat(
-        pool, "coalesce((SELECT ",
-        cm_expression_with_alias(table->key_text, own, pool), " FROM ",
-        table->quoted, " AS ", own, " WHERE ", own, ".", table->keys[0]->quoted,
-        " = ", alias, ".", column->quoted, is_named(column, model, alias, pool),
-        " AND NOT (", inside, ") AND NOT ", known, "), ", absent, ")", NULL);
+    CM_TRY(absent_sql(gone, filter, child, column, table, alias));
+    *stays = apr_pstrcat(pool, "(SELECT ",
+                         cm_expression_with_alias(table->key_text, own, pool),
+                         " FROM ", table->quoted, " AS ", own, " WHERE ", own,
+                         ".", table->keys[0]->quoted, " = ", alias, ".",
+                         column->quoted, is_named(column, model, alias, pool),
+                         " AND NOT (", inside, ") AND NOT ", known, ")", NULL);
     return NULL;
 }
 
@@ -316,7 +317,7 @@ static cm_error_t *open_filter(filter_t *filter, cm_node_t *node,
                                apr_pool_t *pool)
 {
     const apr_array_header_t *models = node->settings->models;
-    const char *sql;
+    const char *stays, *gone;
     int i, j;
 
     *filter = (filter_t){.node = node, .capture = capture, .pool = pool};
@@ -330,11 +331,12 @@ static cm_error_t *open_filter(filter_t *filter, cm_node_t *node,
         for (j = 0; is_needed(column) && j < models->nelts; j++) {
             const cm_model_t *parent = APR_ARRAY_IDX(models, j, cm_model_t *);
 
-            CM_TRY(outside_sql(&sql, filter, filter->table, column, parent, "t",
-                               1));
-            if (!sql)
+            CM_TRY(outside_sql(&stays, &gone, filter, filter->table, column,
+                               parent, "t", 1));
+            if (!stays)
                 continue;
-            APR_ARRAY_PUSH(filter->outsides, const char *) = sql;
+            APR_ARRAY_PUSH(filter->outsides, const char *) = stays;
+            APR_ARRAY_PUSH(filter->outsides, const char *) = gone;
             APR_ARRAY_PUSH(filter->parents, const cm_model_t *) = parent;
         }
     }
@@ -370,35 +372,38 @@ static cm_error_t *select_rows(cm_rows_t **rows, const filter_t *filter,
     return cm_keys_select(rows, keys, expressions, 0, pool);
 }
 
-/* Return the first parent of row I of ROWS that is outside, or -1. */
-static int outside_parent(const filter_t *filter, const cm_rows_t *rows, int i)
+/* Return the place among the OUTSIDES of a parent of row I of ROWS, or -1: one
+ * that stays, or else (*GONE) one that is gone. */
+static int outside_parent(int *gone, const filter_t *filter,
+                          const cm_rows_t *rows, int i)
 {
-    int parent;
+    int place;
 
-    for (parent = 0; parent < filter->parents->nelts; parent++)
-        if (cm_cell_text(rows, i, PARENTS + parent))
-            return parent;
+    for (*gone = 0; *gone < 2; ++*gone)
+        for (place = *gone; place < filter->outsides->nelts; place += 2)
+            if (cm_cell_text(rows, i, PARENTS + place))
+                return place;
     return -1;
 }
 
-/* Note the parent of row I of ROWS that keeps it here. */
+/* Note the parent of row I of ROWS that keeps it here, at PLACE. */
 static cm_error_t *note_parent(const filter_t *filter, const cm_rows_t *rows,
-                               int i, int parent)
+                               int i, int place)
 {
     apr_array_header_t *ids =
         apr_array_make(filter->pool, 1, sizeof(const char *));
 
-    APR_ARRAY_PUSH(ids, const char *) = cm_cell_text(rows, i, PARENTS + parent);
+    APR_ARRAY_PUSH(ids, const char *) = cm_cell_text(rows, i, PARENTS + place);
     return cm_missing_note(
         filter->node,
-        APR_ARRAY_IDX(filter->parents, parent, const cm_model_t *), ids,
+        APR_ARRAY_IDX(filter->parents, place / 2, const cm_model_t *), ids,
         filter->pool);
 }
 
 static cm_error_t *add_rows(apr_hash_t *found, const filter_t *filter,
                             const cm_keys_t *keys, const cm_rows_t *rows)
 {
-    int i, parent;
+    int i, place;
 
     for (i = 0; i < rows->count; i++) {
         const char *id = cm_keys_find(keys, cm_cell_text(rows, i, 0));
@@ -409,11 +414,14 @@ static cm_error_t *add_rows(apr_hash_t *found, const filter_t *filter,
         apr_hash_set(found, id, APR_HASH_KEY_STRING, row);
         row->inside = (int)cm_cell_number(rows, i, INSIDE);
         row->capture = filter->capture ? cm_cell(rows, i, CAPTURE) : NULL;
-        parent = row->inside ? outside_parent(filter, rows, i) : -1;
-        if (parent < 0)
+        place =
+            row->inside ? outside_parent(&row->orphan, filter, rows, i) : -1;
+        if (place < 0) {
+            row->orphan = 0;
             continue;
+        }
         row->inside = 0;
-        CM_TRY(note_parent(filter, rows, i, parent));
+        CM_TRY(note_parent(filter, rows, i, place));
     }
     return NULL;
 }

@@ -14,6 +14,8 @@
 /* A row that is here. */
 typedef struct cm_filter_row_t {
     int inside;                /* it matches */
+    int orphan;                /* it does, but needs a parent that is gone, and
+                                  peers do not know the record of its key */
     int failed;                /* the condition fails for it: not inside */
     const cm_datum_t *capture; /* of one inside: its raw form, if wanted */
 } cm_filter_row_t;

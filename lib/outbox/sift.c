@@ -101,7 +101,7 @@ static apr_array_header_t *doubtful(const cm_stamp_t *stamp,
         if (row->group != group || !is_sifted(row) || is_present(row))
             continue;
         here = apr_hash_get(group->here, row->local_id, APR_HASH_KEY_STRING);
-        if (!here || !here->inside)
+        if (!here || (!here->inside && !here->orphan))
             continue;
         body = body_of(row, here->capture, stamp->pool);
         if (is_other(row, &body))
@@ -300,6 +300,14 @@ static void let_in(cm_stamp_row_t *row)
     row->former = NULL;
 }
 
+/* Return whether ROW changes the key of a record that peers know: then it is no
+ * row that has never left, though it needs a parent that is gone. */
+static int has_moved(const cm_stamp_row_t *row, const cm_filter_row_t *here)
+{
+    return here->orphan && is_action(row, "update") &&
+           known(row->group, row->former);
+}
+
 int cm_sift_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
 {
     const cm_filter_row_t *here;
@@ -313,7 +321,7 @@ int cm_sift_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
         if (!known(row->group, row->local_id))
             return 0;
     }
-    else if (here && here->inside) {
+    else if (here && (here->inside || has_moved(row, here))) {
         if (!is_present(row))
             set_body(row, here->capture, stamp->pool);
         let_in(row);

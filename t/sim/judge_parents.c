@@ -198,11 +198,26 @@ int sim_judge_may_stay(const sim_judge_t *judge, int node,
     return may_stay(judge, node, table, 3);
 }
 
-/* Return whether ROW of node NUMBER needs a row that is gone. References may be
- * a circle: a row that was SEEN (by its place among the rows) is not asked
- * again. */
-static int needs_absent(const sim_judge_t *judge, int number,
-                        const sim_row_t *row, char *seen)
+/* Return whether peers may know the record of ROW: it has a clock at node
+ * NUMBER. A key of several columns is not looked for. */
+static int is_known(const sim_judge_t *judge, int number, const sim_row_t *row)
+{
+    return strcmp(sim_node_value(
+                      &judge->world->nodes[number].sessions[0],
+                      apr_psprintf(judge->pool,
+                                   "SELECT count(*) FROM communicator_mappings"
+                                   " WHERE local_record_type = 'M%d' AND"
+                                   " local_record_id = '%s' AND clock > 0",
+                                   row->table, row->key),
+                      judge->pool),
+                  "0") != 0;
+}
+
+/* Return whether ROW of node NUMBER needs a row that stays there, or is gone
+ * and peers do not know ROW. References may be a circle: a row that was SEEN
+ * (by its place among the rows) is not asked again. */
+static int is_outside(const sim_judge_t *judge, int number,
+                      const sim_row_t *row, char *seen)
 {
     const sim_schema_t *schema = judge->world->schema;
     const apr_array_header_t *rows = judge->rows[number];
@@ -221,33 +236,20 @@ static int needs_absent(const sim_judge_t *judge, int number,
         if (column->kind != SIM_REFERENCE || !column->not_null)
             continue;
         parent = name ? sim_rows_find(rows, column->parent, name) : NULL;
-        if (parent ? needs_absent(judge, number, parent, seen)
+        if (parent ? is_outside(judge, number, parent, seen) &&
+                         !is_known(judge, number, parent)
                    : sim_judge_may_stay(judge, number,
-                                        &schema->tables[column->parent]))
+                                        &schema->tables[column->parent]) &&
+                         !is_known(judge, number, row))
             return 1;
     }
     return 0;
 }
 
-/* Return whether peers may know the record of ROW: it has a clock at node
- * NUMBER. A key of several columns is not looked for. */
-static int is_known(const sim_judge_t *judge, int number, const sim_row_t *row)
-{
-    return strcmp(sim_node_value(
-                      &judge->world->nodes[number].sessions[0],
-                      apr_psprintf(judge->pool,
-                                   "SELECT count(*) FROM communicator_mappings"
-                                   " WHERE local_record_type = 'M%d' AND"
-                                   " local_record_id = '%s' AND clock > 0",
-                                   row->table, row->key),
-                      judge->pool),
-                  "0") != 0;
-}
-
 int sim_judge_is_outside(const sim_judge_t *judge, int number,
                          const sim_row_t *row)
 {
-    return needs_absent(
+    return is_outside(
         judge, number, row,
         apr_pcalloc(judge->pool, (apr_size_t)judge->rows[number]->nelts));
 }
@@ -255,8 +257,8 @@ int sim_judge_is_outside(const sim_judge_t *judge, int number,
 int sim_judge_is_stranded(const sim_judge_t *judge, int number,
                           const sim_row_t *row)
 {
-    return !is_known(judge, number, row) &&
-           sim_judge_is_outside(judge, number, row);
+    return sim_judge_is_outside(judge, number, row) &&
+           !is_known(judge, number, row);
 }
 
 int sim_judge_stays(const sim_judge_t *judge, const sim_event_t *event)

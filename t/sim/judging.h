@@ -56,9 +56,9 @@ int sim_judge_may_forget(const sim_judge_t *judge, const sim_row_t *row,
 int sim_judge_may_stay(const sim_judge_t *judge, int node,
                        const sim_table_t *table);
 
-/* Return whether ROW of node NUMBER needs a row that is gone there, and of
- * whose table that node may keep some; or needs one that needs such a row. Then
- * its changes stay there. */
+/* Return whether the changes of ROW of node NUMBER stay there: it needs a row
+ * that stays there. Or one that is gone, of whose table that node may keep
+ * some, and peers do not know ROW. */
 int sim_judge_is_outside(const sim_judge_t *judge, int number,
                          const sim_row_t *row);
 

@@ -205,11 +205,13 @@ static int makes_doubles(const sim_schema_t *schema)
     return 0;
 }
 
-/* What others have when NUMBER is restored comes back to it. */
+/* What others have when NUMBER is restored comes back to it. What they had when
+ * another one was, they may have lost since. */
 static void note_spread(sim_world_t *world, int number)
 {
     int i, j;
 
+    world->spread->nelts = 0;
     for (i = 0; i < world->schema->nodes; i++) {
         const apr_array_header_t *rows = sim_rows_read(
             &world->nodes[i], &world->nodes[i].sessions[0], world->pool);

@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 
 #include "config/key.h"
+#include "store/dialect.h"
 #include "node/node.h"
 #include "outbox/missing.h"
 #include "outbox/publish.h"
@@ -116,6 +117,39 @@ static void test_gone(cm_store_t *store, apr_pool_t *pool)
     is_int(count, 1, "  it is sent when another row has that key");
     database_must(cm_stamp_all(&count, node, pool));
     is_str(outgoing(node, pool), "article 1, mark 1", "  behind it");
+}
+
+/* Peers know the record, whose key changes while it loses its parent. The
+ * database gives its key, so it stays the same record. */
+static void test_moved(cm_store_t *store, apr_pool_t *pool)
+{
+    const cm_database_e database = cm_dialect_of_store(store)->database;
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_model_t *model;
+    cm_node_t *node;
+
+    database_run(store, "CREATE TABLE articles (id integer NOT NULL, title"
+                        " varchar(40), UNIQUE (id))");
+    database_run(store, database == CM_PGSQL
+                            ? "CREATE TABLE notes (id serial PRIMARY KEY,"
+                              " article_id integer NOT NULL)"
+                        : database == CM_MYSQL
+                            ? "CREATE TABLE notes (id integer PRIMARY KEY"
+                              " AUTO_INCREMENT, article_id integer NOT NULL)"
+                            : "CREATE TABLE notes (id integer PRIMARY KEY"
+                              " AUTOINCREMENT, article_id integer NOT NULL)");
+    model = settings_add_model(settings, "article", "articles", "id", pool);
+    model->where = "title LIKE 'open%'";
+    model = settings_add_model(settings, "note", "notes", "id", pool);
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+        (cm_reference_t){.column = "article_id", .model = "article"};
+    node = inbox_node(store, settings, pool);
+    database_run(store, "INSERT INTO articles (id, title) VALUES (1, 'open')");
+    must_run(node, "INSERT INTO notes (id, article_id) VALUES (1, 1)", pool);
+    must_run(node, "UPDATE notes SET id = 9, article_id = 8", pool);
+    is_str(outgoing(node, pool), "article 1, note 1, note 1",
+           "%s: a record that peers know, with another key and no parent",
+           database_of(store));
 }
 
 /* A record that can be without the other one, and one of a shared key that
@@ -482,6 +516,7 @@ int main(void)
     apr_initialize();
     database_each("kept", test_kept);
     database_each("gone", test_gone);
+    database_each("moved", test_moved);
     database_each("key changed", test_key_changed);
     database_each("key again", test_key_again);
     database_each("not theirs", test_not_theirs);
