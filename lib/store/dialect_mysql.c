@@ -226,16 +226,19 @@ static const char *value(const cm_bulk_t *bulk, int column, apr_pool_t *pool)
 
 /* Strict, so that nothing is cut or changed silently; but existing zero dates
  * can be read and written back, and the key 0 is a key. What an administrator
- * may have set for all sessions must not change what our statements do. MariaDB
- * 11 would scan a small table rather than look up many keys in it, and a scan
- * waits for rows that other transactions have locked. */
+ * may have set for all sessions must not change what our statements do, nor end
+ * those that read a large table. MariaDB 11 would scan a small table rather
+ * than look up many keys in it, and a scan waits for rows that other
+ * transactions have locked. */
 static const char *const session[] = {
     "SET NAMES utf8mb4",
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,"
     "NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00', "
     "innodb_lock_wait_timeout = 10, lock_wait_timeout = 10, autocommit = 1, "
     "foreign_key_checks = 1, unique_checks = 1, sql_safe_updates = 0, "
-    "sql_auto_is_null = 0, sql_select_limit = 18446744073709551615"
+    "sql_auto_is_null = 0, sql_select_limit = 18446744073709551615, "
+    "completion_type = 0"
+    "/*M! , max_statement_time = 0 *//*!80017 , max_execution_time = 0 */"
     "/*M!110001 , optimizer_scan_setup_cost = 1000000 */",
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", NULL};
 

@@ -295,9 +295,10 @@ static const char *insert_rows(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
 
 /* Everything that changes how values are read and written: an administrator may
  * have set it for the role or the database. lc_monetary stays, for it says what
- * an amount of money is. Hundreds of keys are looked up in a table that is
- * growing: by its index, however small it was when it was last analysed. SET is
- * "SET" or "SET LOCAL". */
+ * an amount of money is. No statement is ended for reading a large table.
+ * Hundreds of keys are looked up in a table that is growing: by its index,
+ * however small it was when it was last analysed. SET is "SET" or "SET LOCAL".
+ */
 #define SETTINGS(SET)                                                          \
     SET " client_min_messages = error; " SET " client_encoding = 'UTF8'; " SET \
         " standard_conforming_strings = on; " SET " timezone = 'UTC'; " SET    \
@@ -305,7 +306,8 @@ static const char *insert_rows(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
         " extra_float_digits = 3; " SET " bytea_output = 'hex'; " SET          \
         " array_nulls = on; " SET " xmloption = 'content'; " SET               \
         " transform_null_equals = off; " SET " lock_timeout = '10s'; " SET     \
-        " jit = off; " SET " plan_cache_mode = force_generic_plan; " SET       \
+        " statement_timeout = 0; " SET " jit = off; " SET                      \
+        " plan_cache_mode = force_generic_plan; " SET                          \
         " seq_page_cost = 10; " SET " random_page_cost = 1"
 static const char *const session[] = {SETTINGS("SET"), NULL};
 static const char *const libraries[] = {"libpq.so.5", NULL};

@@ -162,8 +162,9 @@ static void settings_of_others(cm_store_t *store, apr_pool_t *pool)
         const char *name =
             database_value(store, "SELECT current_database()", pool);
         static const char *const settings[] = {
-            "array_nulls = off", "xmloption = document",
-            "transform_null_equals = on", "bytea_output = escape", NULL};
+            "array_nulls = off",          "xmloption = document",
+            "transform_null_equals = on", "bytea_output = escape",
+            "statement_timeout = '7s'",   NULL};
         int i;
 
         for (i = 0; settings[i]; i++)
@@ -173,28 +174,38 @@ static void settings_of_others(cm_store_t *store, apr_pool_t *pool)
         is_str(database_value(other,
                               "SELECT concat_ws(' ', '{NULL}'::text[] ="
                               " array[NULL]::text[], 'a <b/>'::xml,"
-                              " '\\x00'::bytea)",
+                              " '\\x00'::bytea,"
+                              " current_setting('statement_timeout'))",
                               pool),
-               "t a <b/> \\x00", "%s: nobody else's settings", of);
+               "t a <b/> \\x00 0", "%s: nobody else's settings", of);
     }
     if (cm_dialect_of_store(store)->database == CM_MYSQL) {
         database_run(store, "SET GLOBAL sql_safe_updates = 1,"
                             " sql_select_limit = 1, foreign_key_checks = 0,"
                             " unique_checks = 0, autocommit = 0,"
-                            " sql_auto_is_null = 1");
+                            " sql_auto_is_null = 1, completion_type = 2"
+                            "/*M! , max_statement_time = 7 */"
+                            "/*!80017 , max_execution_time = 7000 */");
         other = database_again(pool);
         database_run(store, "SET GLOBAL sql_safe_updates = DEFAULT,"
                             " sql_select_limit = DEFAULT,"
                             " foreign_key_checks = DEFAULT,"
                             " unique_checks = DEFAULT, autocommit = DEFAULT,"
-                            " sql_auto_is_null = DEFAULT");
+                            " sql_auto_is_null = DEFAULT,"
+                            " completion_type = DEFAULT"
+                            "/*M! , max_statement_time = DEFAULT */"
+                            "/*!80017 , max_execution_time = DEFAULT */");
         is_str(database_value(other,
                               "SELECT CONCAT_WS(' ', @@sql_safe_updates,"
                               " @@sql_select_limit > 1e9,"
                               " @@foreign_key_checks, @@unique_checks,"
-                              " @@autocommit, @@sql_auto_is_null)",
+                              " @@autocommit, @@sql_auto_is_null,"
+                              " @@completion_type, 0 ="
+                              "/*M! @@max_statement_time */"
+                              "/*!80017 @@max_execution_time */)",
                               pool),
-               "OFF 1 ON ON ON OFF", "%s: nobody else's settings", of);
+               "OFF 1 ON ON ON OFF NO_CHAIN 1", "%s: nobody else's settings",
+               of);
     }
 }
 
