@@ -310,12 +310,18 @@ static const char *insert_rows(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
         " plan_cache_mode = force_generic_plan; " SET                          \
         " seq_page_cost = 10; " SET " random_page_cost = 1"
 static const char *const session[] = {SETTINGS("SET"), NULL};
+/* pgpool-II sends what calls a volatile function, as random(), to the primary,
+ * with all that follows in the transaction; other reads perhaps to a standby.
+ */
+static const char *const server_session[] = {
+    "SELECT pg_backend_pid()", "SELECT pg_backend_pid(), random()", NULL};
 static const char *const libraries[] = {"libpq.so.5", NULL};
 
 static const cm_dialect_ops_t ops = {
     .session = session,
     .local_session = SETTINGS("SET LOCAL"),
-    .server_session = "SELECT pg_backend_pid()",
+    .server_session = server_session,
+    .stay = "SELECT random()",
     .libraries = libraries,
     .begin = "BEGIN ISOLATION LEVEL READ COMMITTED",
     .buffered = 1,

@@ -42,13 +42,16 @@ typedef struct cm_bulk_chunk_t {
 /* The templates are filled by bulk_chunk.c, which lists what they may name. */
 typedef struct cm_dialect_ops_t {
     /* Connections: */
-    const char *params;           /* in front of what apr_dbd opens; or NULL */
-    const char *const *session;   /* run on every new connection */
-    const char *local_session;    /* the same for one transaction */
-    const char *server_session;   /* SQL: the number of the server's session,
-                                     which session_number() gives, too, unless a
-                                     pooler is in between; NULL: not known */
-    const char *const *libraries; /* the database's own client library */
+    const char *params;         /* in front of what apr_dbd opens; or NULL */
+    const char *const *session; /* run on every new connection */
+    const char *local_session;  /* the same for one transaction */
+    const char *const *server_session; /* SQL, each: the number of the server's
+                                     session, which session_number() gives, too,
+                                     unless a pooler is in between; NULL: not
+                                     known */
+    const char *const *libraries;      /* the database's own client library */
+    const char *stay; /* run first in a transaction behind a pooler: a statement
+                         after which all others read where they write */
     const char *abilities; /* SQL: bytes that the server takes in a statement;
                               whether it has INSERT ... RETURNING; why this
                               version cannot be used, or NULL. NULL: no limit,

@@ -96,14 +96,17 @@ static cm_error_t *check_found_rows(cm_store_t *store, apr_pool_t *pool)
 static cm_error_t *find_pooler(cm_store_t *store, unsigned long session,
                                apr_pool_t *pool)
 {
-    const char *sql = store->dialect->ops->server_session;
-    apr_int64_t number = 0;
+    const char *const *sql = store->dialect->ops->server_session;
+    int pooled = 0;
 
     store->pooled = 0;
-    if (!sql || !session)
-        return NULL;
-    CM_TRY(cm_statement_number(&number, store, sql, NULL, 0, pool));
-    store->pooled = (unsigned long)number != session;
+    for (; sql && *sql && session && !pooled; sql++) {
+        apr_int64_t number = 0;
+
+        CM_TRY(cm_statement_number(&number, store, *sql, NULL, 0, pool));
+        pooled = (unsigned long)number != session;
+    }
+    store->pooled = pooled;
     return NULL;
 }
 

@@ -80,12 +80,11 @@ static cm_error_t *begin(cm_store_t *store, int seconds, apr_pool_t *pool)
             return cm_statement_failure(store, rc, pool);
         cm_clock_sleep(CM_BEGIN_PAUSE + cm_clock_now() % CM_BEGIN_PAUSE);
     }
-    return cm_statement_command(
-        store,
-        store->pooled
-            ? apr_pstrcat(pool, ops->begin, "; ", ops->local_session, NULL)
-            : ops->begin,
-        pool);
+    CM_TRY(cm_statement_command(store, ops->begin, pool));
+    if (!store->pooled)
+        return NULL;
+    CM_TRY(cm_statement_command(store, ops->local_session, pool));
+    return cm_statement_command(store, ops->stay, pool);
 }
 
 int cm_transaction_is_open(const cm_store_t *store)
