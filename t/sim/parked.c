@@ -67,8 +67,9 @@ void sim_parked_give_up(sim_world_t *world, int number, const char *peer,
 
     for (i = 0; i < found->nelts; i++) {
         sim_message_take(&parked, APR_ARRAY_IDX(found, i, const char **));
-        if (!parked.row && parked.name && !strcmp(parked.peer, peer) &&
-            apr_atoi64(parked.id) == id)
+        if (parked.name && !strcmp(parked.peer, peer) &&
+            apr_atoi64(parked.id) == id &&
+            (!parked.row || sim_causes_has(&parked)))
             APR_ARRAY_PUSH(world->discarded, sim_waiting_t) =
                 (sim_waiting_t){parked.table, parked.name};
     }

@@ -18,7 +18,8 @@ int sim_parked_first(const char **peer, apr_int64_t *id, sim_world_t *world,
                      int number);
 
 /* Note that the record of message ID of PEER, parked at node NUMBER, may differ
- * for ever if a person keeps what is here: nothing is. */
+ * for ever if a person keeps what is here: nothing is, or what the message says
+ * besides cannot be applied. */
 void sim_parked_give_up(sim_world_t *world, int number, const char *peer,
                         apr_int64_t id);
 
