@@ -233,6 +233,7 @@ static cm_error_t *sync_peer(sync_client_t *client, const sync_cycle_t *cycle,
     if (!err)
         err = sync_connect(&session, client, peer, pool);
     if (!err) {
+        session->brief = follows;
         err = forgive(cm_run(session, cycle->directions, pool), client,
                       peer->name);
         sync_progress_end(client->output);

@@ -140,6 +140,7 @@ sub follow {
         unlike($follower->says, qr/crash|signal/, 'that is survived');
     }
     steady($pair, $follower);
+    crowded($pair);
     reloads($pair, $follower);
     $follower->says;
     is($follower->stop, 0, 'SIGTERM ends it with exit status 0');
@@ -166,6 +167,47 @@ sub steady {
     ok(has($pair->facade, "n$n"), 'the last of many changes arrives');
     cmp_ok(memory($follower->{pid}) - $before, '<', 1500,
         'many cycles take no memory');
+}
+
+# An application that commits without a pause: each cycle takes what is there
+# when it begins, as one batch. What comes meanwhile is for the next one, or
+# many small batches would take the machine from the application.
+sub crowded {
+    my ($pair) = @_;
+    my ($central, $facade) = map { $_->database } $pair->nodes;
+    my $inserts = join '',
+      map { "insert into posts (title) values ('many $_');\n" } 1 .. 1500;
+    my $seen = requests($pair);
+    my $count = sub {
+        my ($word, $not) = @_;
+        my @lines = split /\n/, slurp("$pair->{facade}{dir}/access.log");
+
+        return scalar grep { /$word/ && !($not && /$not/) }
+          @lines[$seen .. $#lines];
+    };
+    my $arrive = sub {
+        my ($from, $to) = @_;
+
+        is($from->client([], $inserts)->{exit}, 0, 'many commits');
+        ok(has($to, 'many 1500'), '  all arrive');
+        is($to->value('select count(*) from posts'),
+            $from->value('select count(*) from posts'), '  none is missing');
+    };
+
+    $arrive->($central, $facade);
+    my $batches = $count->('POST .*last=');
+    cmp_ok($batches, '>', 0, '  in batches');
+    cmp_ok($batches, '<=', $count->('POST .*after=', 'last=') + 2,
+        '  one in a cycle');
+    $central->run("delete from posts where title like 'many %';");
+    ok(wait_until(sub { !$facade->value('select count(*) from posts '
+            . "where title like 'many %'") }), '  they are deleted');
+    $seen = requests($pair);
+    $arrive->($facade, $central);
+    $batches = $count->('GET .*bytes=');
+    cmp_ok($batches, '>', 0, '  fetched in batches');
+    cmp_ok($batches, '<=', $count->('GET .*wait=') + 2,
+        '  one when the request that waits says so');
 }
 
 sub reloads {

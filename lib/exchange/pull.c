@@ -349,6 +349,19 @@ static cm_error_t *receive_reply(int *more, pull_t *pull,
     return NULL;
 }
 
+/* Return whether REPLY, of COUNT messages, is the last one of a brief run. A
+ * peer that had more to send would have filled it: it says that there is more,
+ * since more is committed all the time. */
+static int is_last(const pull_t *pull, const cm_reply_t *reply,
+                   apr_int64_t count)
+{
+    const cm_session_t *session = pull->session;
+
+    return session->brief && session->kind == CM_PEER_OURS && count > 0 &&
+           count <= pull->limit / 2 &&
+           (apr_int64_t)reply->size <= session->node->settings->batch.bytes / 2;
+}
+
 /* Ask once, and receive what comes. *MORE: there is more to ask for. */
 static cm_error_t *pull_batch(int *more, pull_t *pull, apr_pool_t *pool)
 {
@@ -363,6 +376,8 @@ static cm_error_t *pull_batch(int *more, pull_t *pull, apr_pool_t *pool)
     if (!reply) /* the next try asks for less */
         return NULL;
     CM_TRY(receive_reply(more, pull, reply, before_pulled, pool));
+    if (is_last(pull, reply, pull->session->totals.pulled - before_pulled))
+        *more = 0;
     pull->tries = 0;
     pull->limit = pull->limit * 2 <= most ? pull->limit * 2 : most;
     return NULL;
@@ -385,7 +400,9 @@ cm_error_t *cm_pull(cm_session_t *session, apr_pool_t *scratch_pool)
         CM_TRY(cm_session_check(session, scratch_pool));
         CM_TRY(pull_batch(&more, &pull, iterpool));
     }
-    if (pull.received > first && session->kind == CM_PEER_OURS)
+    /* After a brief run, the request that waits does that. */
+    if (pull.received > first && session->kind == CM_PEER_OURS &&
+        !session->brief)
         CM_TRY(confirm(&reply, &pull, scratch_pool));
     apr_pool_destroy(iterpool);
     return cm_session_note(session, 0, scratch_pool);

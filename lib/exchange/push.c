@@ -8,6 +8,7 @@
 #include "outbox/body.h"
 #include "outbox/missing.h"
 #include "outbox/outbox.h"
+#include "outbox/publication.h"
 #include "outbox/read.h"
 #include "outbox/stamp.h"
 #include "inbox/inbox.h"
@@ -122,6 +123,9 @@ static cm_error_t *stamp(cm_push_t *push, apr_pool_t *pool)
     push->unstamped = stamped > 0;
     if (stamped)
         push->noted = push->told;
+    if (stamped && push->session->brief && push->stamping.took_all)
+        CM_TRY(cm_publication_is_waiting(&push->unstamped, push->session->node,
+                                         pool));
     return NULL;
 }
 
@@ -177,6 +181,13 @@ static cm_error_t *make_ready(cm_ready_t *ready, cm_push_t *push,
     keep(ready, push, batch);
     apr_pool_clear(push->pool);
     return NULL;
+}
+
+/* Return whether READY is the last batch of a brief run: it takes all that was
+ * committed when it was made. */
+static int is_last(const cm_push_t *push, const cm_ready_t *ready)
+{
+    return push->session->brief && !push->unstamped && !ready->batch.more;
 }
 
 /* While the peer works on a batch, prepare the one after AFTER, and note what
@@ -241,7 +252,8 @@ static cm_error_t *send_batch(cm_reply_t **reply, cm_push_t *push,
             pool, "after=%" APR_INT64_T_FMT "&last=%" APR_INT64_T_FMT,
             push->told, last);
     transport->send(transport->baton, query, &ready->body, pool);
-    look_ahead(push, last, next);
+    if (!is_last(push, ready))
+        look_ahead(push, last, next);
     err = transport->finish(&raw, transport->baton, pool);
     if (!err)
         err = cm_reply_judge_post(reply, raw, pool);
@@ -312,6 +324,7 @@ static cm_error_t *accepted(cm_push_t *push, const cm_ready_t *ready,
     CM_TRY(cm_withhold_passed(push, pool));
     push->agreed = 0;
     push->shrunk = 0;
+    push->ended = is_last(push, ready);
     if (push->limits.messages * 2 <= push->ceiling.messages)
         push->limits.messages *= 2;
     else
@@ -398,7 +411,7 @@ static cm_error_t *push_all(cm_push_t *push, apr_pool_t *scratch_pool)
         before = ready;
         ready = next;
         next = before;
-        push->ended = is_enough(push);
+        push->ended |= is_enough(push);
     } while (!push->ended &&
              (before->batch.more || before->count > 0 || push->unstamped));
     if (!push->ended)

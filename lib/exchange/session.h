@@ -44,6 +44,8 @@ typedef struct cm_session_t {
                                    this seq on */
     cm_withheld_sum_t withheld; /* of our messages, from the peer */
     int all_sent;               /* the push found nothing more to send */
+    int brief;                  /* one run of many that follow each other: what
+                                   is committed meanwhile is for the next */
     cm_totals_t totals;
     cm_status_said_t said; /* by the peer, of itself, in this run */
     cm_moved_t moved;      /* may be NULL */

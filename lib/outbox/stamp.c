@@ -525,8 +525,14 @@ static cm_error_t *stamp_chunk(int *stamped, cm_node_t *node,
 cm_error_t *cm_stamp_chunk(int *stamped, cm_node_t *node,
                            cm_stamping_t *stamping, apr_pool_t *scratch_pool)
 {
-    CM_TRY(stamp_chunk(stamped, node, stamping, scratch_pool));
-    if (*stamped)
+    const int turn = stamping->took_all; /* of what is published */
+
+    *stamped = stamping->took_all = 0;
+    if (turn)
+        CM_TRY(cm_publication_chunk(stamped, node, stamping, scratch_pool));
+    if (!*stamped)
+        CM_TRY(stamp_chunk(stamped, node, stamping, scratch_pool));
+    if (*stamped || turn)
         return NULL;
     return cm_publication_chunk(stamped, node, stamping, scratch_pool);
 }

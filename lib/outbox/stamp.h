@@ -25,6 +25,7 @@ typedef struct cm_stamping_t {
                           together with the next chunk; 0: nothing new */
     int all;           /* search all rows: unstamped.h */
     int rows;          /* as so many the last messages were captured */
+    int took_all;      /* the last chunk took all that was committed */
     const cm_stamped_t *stamped; /* the last chunk, if it is a batch, for
                                     cm_reading_t.stamped, in the pool that it
                                     was stamped with; or NULL */
@@ -42,8 +43,10 @@ cm_error_t *cm_stamp_some(int *stamped, cm_node_t *node,
                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* The same in a transaction of its own; cheap when there is nothing to stamp.
- * When all messages are stamped, the next records of a table that is published
- * get numbers (publication.h). STAMPING->holds is 0 once it is confirmed. */
+ * When all messages are stamped, or the last chunk took all, the next records
+ * of a table that is published get numbers (publication.h): an application that
+ * goes on writing does not keep them waiting. STAMPING->holds is 0 once it is
+ * confirmed. */
 cm_error_t *cm_stamp_chunk(int *stamped, cm_node_t *node,
                            cm_stamping_t *stamping,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

@@ -298,6 +298,7 @@ static cm_error_t *read_enough(apr_array_header_t **found, cm_stamp_t *stamp)
             reading.limit = MOST_ROWS;
     }
     stamping->rows = reading.found->nelts;
+    stamping->took_all = !reading.what.more;
     *found = reading.found;
     return NULL;
 }

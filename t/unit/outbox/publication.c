@@ -160,6 +160,27 @@ static void a_change(cm_store_t *store, apr_pool_t *pool)
            "77", "  whose clock stays");
 }
 
+/* An application that commits all the time does not keep the table waiting. */
+static void in_turn(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make(store, 3, 3, pool);
+    cm_stamping_t stamping = {.limit = 50, .peer = "there"};
+    int stamped;
+
+    publish(node, "author", 3, pool);
+    outbox_capture(node, "author", "2", "create",
+                   "{\"author\":{\"name\":\"nnn\"}}", NULL, 77, pool);
+    database_must(cm_stamp_chunk(&stamped, node, &stamping, pool));
+    is_int(stamped, 1, "%s: what was committed", database_of(store));
+    outbox_capture(node, "author", "3", "create",
+                   "{\"author\":{\"name\":\"nnn\"}}", NULL, 78, pool);
+    database_must(cm_stamp_chunk(&stamped, node, &stamping, pool));
+    is_int(stamped, 3, "  then the table, whatever was committed since");
+    is_str(all_ids(node, pool), "2 3 1 2 3", "  which gets its number before");
+    database_must(cm_stamp_chunk(&stamped, node, &stamping, pool));
+    is_int(stamped, 0, "  and nothing more");
+}
+
 /* The table has got more records since it was published: a run has to know how
  * many, or it ends before the table does. */
 static void grown(cm_store_t *store, apr_pool_t *pool)
@@ -477,6 +498,7 @@ int main(void)
         return skip_all("no database to test with");
     database_each("a table", a_table);
     database_each("a change without a number", a_change);
+    database_each("in turn", in_turn);
     database_each("grown", grown);
     database_each("two tables", two_tables);
     database_each("bytes", bytes);
