@@ -341,7 +341,7 @@ sub test_restarts {
         wait_until(sub { !is_alive($pid) }, 60) or fail('the client hangs');
         my $run = $central->sync;
         is($run->{exit}, 75, "$driver stopped: a run fails for now");
-        like($run->{err}, qr/the database cannot be reached/,
+        like($run->{err}, qr/answers 503: the database cannot be reached$/m,
             '  and says why');
         $facade->database->start;
         happen($central, $facade);

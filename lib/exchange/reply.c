@@ -376,7 +376,8 @@ static int looks_ours(const cm_transport_reply_t *raw)
 }
 
 /* Judge a reply that has none of our headers and is not from a gem: its body
- * shows whether it is one of ours whose headers were removed. */
+ * shows whether it is one of ours whose headers were removed, or of a peer
+ * whose database is away. */
 static cm_error_t *judge_stranger(const cm_reply_t *reply,
                                   const cm_transport_reply_t *raw,
                                   apr_pool_t *pool)
@@ -385,7 +386,7 @@ static cm_error_t *judge_stranger(const cm_reply_t *reply,
 
     if (raw->status >= 500 && *raw->data == '{') {
         err = remote_error(reply, pool);
-        if (err->code == CM_PROTOCOL)
+        if (err->code == CM_PROTOCOL || *read_words(reply, pool)->error)
             return err;
     }
     if ((raw->status < 300 || raw->status == 409) && looks_ours(raw))
