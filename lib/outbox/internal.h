@@ -226,6 +226,8 @@ typedef struct cm_selection_t {
     cm_node_t *node;
     const cm_table_t *table;
     const char *where;   /* SQL with "%%" for a percent sign; NULL: all */
+    const char *filter;  /* the same, the row filter: it may fail for a row.
+                            NULL: each is asked when it gets its number only */
     const char *renewed; /* the column whose clock moves on; NULL: none */
     int rows;            /* at a time */
 } cm_selection_t;
@@ -244,6 +246,13 @@ cm_condition_t *cm_selection_condition(apr_pool_t *pool);
 cm_condition_t *cm_selection_between(const cm_selection_t *selection,
                                      const cm_datum_t *after,
                                      const cm_datum_t *up_to, apr_pool_t *pool);
+
+/* Let SELECTION ask the row filter of its model, if this has one. */
+void cm_selection_filter(cm_selection_t *selection, apr_pool_t *pool);
+
+/* Return whether ERR may be a failure of the row filter of SELECTION. Then that
+ * is not asked any more: try again. */
+int cm_selection_unfilter(cm_selection_t *selection, const cm_error_t *err);
 
 /* Return the section NAME of publish.sql for CONDITION. */
 const char *cm_selection_section(const cm_selection_t *selection,

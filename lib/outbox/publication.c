@@ -165,21 +165,6 @@ static void read_after(chunk_t *chunk, const char *after)
     chunk->after = key;
 }
 
-/* Return the condition on the records that are read. It has the row filter, so
- * that those that stay here are not read; whether one leaves is said when it is
- * numbered, as of any change (sift.c). */
-static const char *condition_of(const chunk_t *chunk)
-{
-    const cm_table_t *table = chunk->selection.table;
-    const char *key = has_key(table, chunk->pool);
-
-    if (!table->model->where || chunk->singly)
-        return key;
-    return apr_pstrcat(
-        chunk->pool, key, " AND (",
-        cm_dialect_doubled(table->model->where, '%', chunk->pool), "\n)", NULL);
-}
-
 /* Find the table that is published, and where to go on. Its row is locked: one
  * run publishes at a time. */
 static cm_error_t *find_table(chunk_t *chunk)
@@ -206,7 +191,11 @@ static cm_error_t *find_table(chunk_t *chunk)
     if (!model || !model->publishes)
         return NULL;
     CM_TRY(cm_node_table(&chunk->selection.table, node, model));
-    chunk->selection.where = condition_of(chunk);
+    chunk->selection.where = has_key(chunk->selection.table, chunk->pool);
+    /* so that records that stay here are not read */
+    chunk->selection.filter = NULL;
+    if (!chunk->singly)
+        cm_selection_filter(&chunk->selection, chunk->pool);
     read_after(chunk, cm_cell_text(rows, 0, 1));
     return NULL;
 }
@@ -387,14 +376,12 @@ static cm_error_t *send_in_transaction(int *done, int *stamped, chunk_t *chunk)
     return err;
 }
 
-/* The same once more where the row filter may fail for some of the records. */
+/* The same, once more where the row filter may have failed. */
 static cm_error_t *try_to_send(int *done, int *stamped, chunk_t *chunk)
 {
     cm_error_t *err = send_in_transaction(done, stamped, chunk);
 
-    if (!err || chunk->singly || !chunk->name || !chunk->selection.table ||
-        !chunk->selection.table->model->where ||
-        (err->code != CM_REJECTED && err->code != CM_DATABASE))
+    if (!cm_selection_unfilter(&chunk->selection, err))
         return err;
     chunk->singly = 1;
     return send_in_transaction(done, stamped, chunk);

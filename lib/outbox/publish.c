@@ -32,8 +32,10 @@ static cm_error_t *queue_once(apr_int64_t *count,
 
 /* Queue the records of CONDITION in a transaction of their own; try again while
  * the application has them locked. */
-static cm_error_t *queue(apr_int64_t *count, const cm_selection_t *selection,
-                         const cm_condition_t *condition, apr_pool_t *pool)
+static cm_error_t *queue_filtered(apr_int64_t *count,
+                                  const cm_selection_t *selection,
+                                  const cm_condition_t *condition,
+                                  apr_pool_t *pool)
 {
     cm_error_t *err = queue_once(count, selection, condition, pool);
     int i;
@@ -45,14 +47,32 @@ static cm_error_t *queue(apr_int64_t *count, const cm_selection_t *selection,
     return err;
 }
 
+/* The same; if the row filter fails for one, all of them, since it is asked
+ * when each gets its number. */
+static cm_error_t *queue(apr_int64_t *count, const cm_selection_t *selection,
+                         const cm_condition_t *condition, apr_pool_t *pool)
+{
+    cm_error_t *err = queue_filtered(count, selection, condition, pool);
+    cm_selection_t bare = *selection;
+
+    return cm_selection_unfilter(&bare, err)
+               ? queue_filtered(count, &bare, condition, pool)
+               : err;
+}
+
 /* Select the one row of section NAME; *FOUND is NULL when there is none. */
 static cm_error_t *select_one(const cm_datum_t **found,
                               const cm_selection_t *selection, const char *name,
                               const cm_condition_t *condition, apr_pool_t *pool)
 {
+    cm_selection_t bare = *selection;
+    cm_error_t *err;
     cm_rows_t *rows;
 
-    CM_TRY(cm_selection_select(&rows, selection, name, condition, pool));
+    err = cm_selection_select(&rows, selection, name, condition, pool);
+    if (cm_selection_unfilter(&bare, err))
+        err = cm_selection_select(&rows, &bare, name, condition, pool);
+    CM_TRY(err);
     *found = rows->count ? cm_cell(rows, 0, 0) : NULL;
     return NULL;
 }
@@ -74,31 +94,24 @@ static cm_error_t *only_unsent(cm_selection_t *selection, apr_pool_t *pool)
     return NULL;
 }
 
-/* Return CONDITION as SQL with parameters; NULL: "1 = 1". */
-static const char *given(const char *condition, apr_pool_t *pool)
-{
-    return condition ? cm_dialect_doubled(condition, '%', pool) : "1 = 1";
-}
-
 static cm_error_t *open_selection(cm_selection_t *selection, cm_node_t *node,
                                   const cm_model_t *model,
                                   const cm_publish_which_t *which,
                                   apr_pool_t *pool)
 {
-    const char *where = which ? which->where : NULL;
 
     if (!model->publishes)
         return CM_FAIL(pool, CM_CONFIG,
                        "model '%s' is not published here (direction=receive)",
                        model->name);
     selection->node = node;
-    selection->where = NULL;
-    if (where || model->where)
-        selection->where = apr_pstrcat(pool, given(where, pool), "\n) AND (",
-                                       given(model->where, pool), NULL);
+    selection->where = which && which->where
+                           ? cm_dialect_doubled(which->where, '%', pool)
+                           : NULL;
     selection->renewed = NULL;
     selection->rows = CHUNK_ROWS;
     CM_TRY(cm_node_table(&selection->table, node, model));
+    cm_selection_filter(selection, pool);
     return which && which->unsent ? only_unsent(selection, pool) : NULL;
 }
 

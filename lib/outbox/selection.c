@@ -156,9 +156,29 @@ static const char *condition_sql(const cm_selection_t *selection,
                                  const cm_condition_t *condition,
                                  apr_pool_t *pool)
 {
-    return selection->where ? apr_pstrcat(pool, condition->sql, " AND (",
-                                          selection->where, "\n)", NULL)
-                            : condition->sql;
+    const char *sql = condition->sql;
+
+    if (selection->where)
+        sql = apr_pstrcat(pool, sql, " AND (", selection->where, "\n)", NULL);
+    if (selection->filter)
+        sql = apr_pstrcat(pool, sql, " AND (", selection->filter, "\n)", NULL);
+    return sql;
+}
+
+void cm_selection_filter(cm_selection_t *selection, apr_pool_t *pool)
+{
+    const char *where = selection->table->model->where;
+
+    selection->filter = where ? cm_dialect_doubled(where, '%', pool) : NULL;
+}
+
+int cm_selection_unfilter(cm_selection_t *selection, const cm_error_t *err)
+{
+    if (!err || !selection->filter ||
+        (err->code != CM_REJECTED && err->code != CM_DATABASE))
+        return 0;
+    selection->filter = NULL;
+    return 1;
 }
 
 /* Return SQL for the bytes of those columns of a row that may hold many. */
