@@ -110,19 +110,20 @@ static void settle_column(const merging_t *at, const cm_task_t *task,
 
 /* Return whether COLUMN has its value from one of the messages that are merged
  * here: they are merged again when a record of a cycle is completed. That of a
- * reference may have been left for then. */
-static int is_merged(const merging_t *at, int column)
+ * reference, with the clock of THERE, may have been left for then. */
+static int is_merged(const merging_t *at, int column, const cm_field_t *there)
 {
     const cm_record_t *record = at->record;
-    const char *name = record->table->columns[column].name;
-    const int complete = !cm_reference_is(&record->table->columns[column]);
+    const cm_column_t *merged = &record->table->columns[column];
+    const apr_int64_t clock = at->effect->state->fields[column].clock;
     int i;
 
-    for (i = record->next; record->kept && complete && i < at->effect->until;
-         i++)
+    if (!record->kept || (cm_reference_is(merged) && clock == there->clock))
+        return 0;
+    for (i = record->next; i < at->effect->until; i++)
         if (cm_clocks_of(
                 &CM_NTH(record->tasks, i, const cm_task_t)->message->clocks,
-                name) == at->effect->state->fields[column].clock)
+                merged->name) == clock)
             return 1;
     return 0;
 }
@@ -142,7 +143,7 @@ static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
     if (there->clock != incoming->clock ||
         !cm_state_conflicts(at->effect->state, incoming, column, base))
         return NULL;
-    if (!ours && is_merged(at, column)) {
+    if (!ours && is_merged(at, column, there)) {
         if (there->clock == here->clock)
             cm_decided_replace(there, here);
         return NULL;

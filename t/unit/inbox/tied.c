@@ -255,15 +255,22 @@ static void test_other_at_once(cm_store_t *store, apr_pool_t *pool)
     is_str(pairs(node, pool), "2", "  they refer to each other");
 }
 
+/* Let COLUMN of authors refer to MODEL. */
+static void refer(cm_settings_t *settings, const char *column,
+                  const char *model)
+{
+    APR_ARRAY_PUSH(inbox_model(settings, "author")->columns.references,
+                   cm_reference_t) =
+        (cm_reference_t){.column = column, .model = model};
+}
+
 /* Authors that may refer to each other. */
 static cm_node_t *make_bosses(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
     cm_node_t *node;
 
-    APR_ARRAY_PUSH(inbox_model(settings, "author")->columns.references,
-                   cm_reference_t) =
-        (cm_reference_t){.column = "boss_id", .model = "author"};
+    refer(settings, "boss_id", "author");
     inbox_tables(store, pool);
     database_run(store, "ALTER TABLE authors ADD COLUMN boss_id integer");
     settings_migrate(store, settings, pool);
@@ -297,6 +304,52 @@ static void test_itself_alone(cm_store_t *store, apr_pool_t *pool)
            1, "%s: a record that refers to itself comes, its update does not",
            database_of(store));
     is_own_boss(node, pool);
+}
+
+#define NAMED(column, model, original)                                         \
+    "\"" column "\":{\"model\":\"" model                                       \
+    "\",\"origin\":\"there\",\"original_id\":" #original "}"
+#define FIRST                                                                  \
+    MESSAGE(2, "author", 3, "create", 1000,                                    \
+            TEXT("name", "one") ",\\\"boss_id\\\":3," NONE("top_id"),          \
+            REF("boss_id", "author", 3))
+#define LATE                                                                   \
+    MESSAGE(3, "author", 3, "update", 1001,                                    \
+            TEXT("name", "one") ",\\\"boss_id\\\":3,\\\"top_id\\\":8",         \
+            ",\"clocks\":[\"top_id\",1000],\"refs\":{" NAMED(                  \
+                "boss_id", "author", 3) "," NAMED("top_id", "post", 8) "}")
+
+/* What it must refer to besides was not there when it was sent first. Where
+ * people decide, its own messages are in no conflict with each other. */
+static void test_itself_late(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_receipt_t *receipt;
+    cm_node_t *node;
+
+    inbox_model(settings, "author")->conflict = CM_CONFLICT_HOLD;
+    refer(settings, "top_id", "post");
+    refer(settings, "boss_id", "author");
+    inbox_tables(store, pool);
+    database_run(store, "ALTER TABLE authors ADD COLUMN boss_id integer");
+    database_run(store, "ALTER TABLE authors ADD COLUMN top_id integer NOT NULL"
+                        " DEFAULT 0");
+    settings_migrate(store, settings, pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    database_must(inbox_send(&receipt, node, "there", 0,
+                             "[" MESSAGE(1, "post", 8, "create", 1000,
+                                         TEXT("title", "best"), ) "," FIRST
+                                                                  "," LATE "]",
+                             0, pool));
+    is_int(receipt->applied, 3,
+           "%s: conflict=hold: it comes with a late reference",
+           database_of(store));
+    is_own_boss(node, pool);
+    is_str(inbox_value(node,
+                       "SELECT title FROM authors JOIN posts ON posts.id ="
+                       " top_id",
+                       pool),
+           "best", "  and to what came late");
 }
 
 /* It refers to another one before and after that, which does not come. */
@@ -371,6 +424,7 @@ int main(void)
     database_each("other at once", test_other_at_once);
     database_each("itself", test_itself);
     database_each("itself, alone", test_itself_alone);
+    database_each("itself, and late", test_itself_late);
     database_each("itself, between", test_itself_between);
     database_each("with others", test_with_others);
     database_each("itself, and another", test_itself_and_another);
