@@ -48,59 +48,66 @@ static parents_t *parents_of(const naming_t *naming, const cm_model_t *model)
     return parents;
 }
 
-/* Return the model that ATTRIBUTE of ROW refers to, NULL when to none. */
+/* Return the model that ATTRIBUTE of ROW, in COLUMN, refers to, NULL when to
+ * none. */
 static const cm_model_t *reference_of(const cm_node_t *node,
                                       const cm_outgoing_t *row,
-                                      const cm_attribute_t *attribute)
+                                      const cm_attribute_t *attribute,
+                                      const cm_column_t *column)
 {
-    const cm_column_t *column;
-
-    if (row->forwarded || !row->table || attribute->reference_model ||
-        (attribute->value.kind != CM_TEXT &&
-         attribute->value.kind != CM_NUMBER))
+    if (attribute->reference_model || (attribute->value.kind != CM_TEXT &&
+                                       attribute->value.kind != CM_NUMBER))
         return NULL;
-    column = cm_table_column(row->table, attribute->name);
-    return column ? cm_reference_model(
-                        node->settings, column,
-                        cm_reference_name(column, row->message.attributes))
-                  : NULL;
+    return cm_reference_model(
+        node->settings, column,
+        cm_reference_name(column, row->message.attributes));
 }
 
-/* Write what refers to nothing as null. */
-static void write_none(const naming_t *naming, const cm_outgoing_t *row,
-                       cm_attribute_t *attribute)
+/* Write what refers to nothing, in COLUMN, as null. */
+static void write_none(const naming_t *naming, cm_attribute_t *attribute,
+                       const cm_column_t *column)
 {
-    const cm_column_t *column =
-        row->table && !row->forwarded
-            ? cm_table_column(row->table, attribute->name)
-            : NULL;
-
-    if (column && column->none &&
+    if (column->none &&
         cm_reference_is_none(column, attribute->value, naming->pool))
         attribute->value = (cm_value_t){.kind = CM_NULL};
 }
 
-/* Call EACH for every attribute of the rows that refers to a record. */
+/* What is done with an attribute that refers to a record. */
 typedef void (*each_t)(parents_t *parents, cm_attribute_t *attribute,
                        apr_int64_t seq);
+
+/* Call EACH for every attribute of ROW that refers to a record. Its column is
+ * looked up once: the next look-up is fast only for the column behind it. */
+static void walk_row(const naming_t *naming, cm_outgoing_t *row, each_t each)
+{
+    apr_array_header_t *attributes = row->message.attributes;
+    int i;
+
+    if (row->held || row->forwarded || !row->table)
+        return;
+    for (i = 0; i < attributes->nelts; i++) {
+        cm_attribute_t *attribute =
+            &APR_ARRAY_IDX(attributes, i, cm_attribute_t);
+        const cm_column_t *column =
+            cm_table_column(row->table, attribute->name);
+        const cm_model_t *model;
+
+        if (!column)
+            continue;
+        write_none(naming, attribute, column);
+        model = reference_of(naming->node, row, attribute, column);
+        if (model)
+            each(parents_of(naming, model), attribute, row->message.id);
+    }
+}
+
+/* Call EACH for every attribute of the rows that refers to a record. */
 static void walk(const naming_t *naming, each_t each)
 {
-    int i, j;
+    int i;
 
-    for (i = 0; i < naming->rows->nelts; i++) {
-        cm_outgoing_t *row = &APR_ARRAY_IDX(naming->rows, i, cm_outgoing_t);
-
-        for (j = 0; !row->held && j < row->message.attributes->nelts; j++) {
-            cm_attribute_t *attribute =
-                &APR_ARRAY_IDX(row->message.attributes, j, cm_attribute_t);
-            const cm_model_t *model;
-
-            write_none(naming, row, attribute);
-            model = reference_of(naming->node, row, attribute);
-            if (model)
-                each(parents_of(naming, model), attribute, row->message.id);
-        }
-    }
+    for (i = 0; i < naming->rows->nelts; i++)
+        walk_row(naming, &APR_ARRAY_IDX(naming->rows, i, cm_outgoing_t), each);
 }
 
 /* Return the identity of the record that LOCAL_ID meant when message SEQ was
