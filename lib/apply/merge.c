@@ -221,7 +221,18 @@ static cm_error_t *check_delete(const merging_t *at, const cm_task_t *task,
     return NULL;
 }
 
-/* An adopted row loses the values that differ from the message. */
+/* Return whether MESSAGE changed column I, and its sender knew the value HERE.
+ */
+static int is_known_there(const merging_t *at, const cm_message_t *message,
+                          int i, const cm_field_t *here)
+{
+    return message->has_base && here->clock &&
+           cm_sender_changed(message, at->record->table->columns[i].name) &&
+           base_of(at, message, i) >= here->clock;
+}
+
+/* An adopted row loses the values that differ from the message, unless its
+ * sender knew them. */
 static void check_adopted(const merging_t *at, const cm_task_t *task,
                           const cm_state_t *incoming)
 {
@@ -233,7 +244,8 @@ static void check_adopted(const merging_t *at, const cm_task_t *task,
 
         if (here->value.kind != CM_ABSENT && !here->source &&
             cm_state_field_wins(there, here) &&
-            cm_state_field_differs(there, here))
+            cm_state_field_differs(there, here) &&
+            !is_known_there(at, task->message, i, here))
             note_conflict(at, task, i, here, there);
     }
 }

@@ -204,9 +204,15 @@ static int has_known(const sim_judge_t *judge, int table, const char *column,
     return event && event->before;
 }
 
-/* Who replaces a value that they know is in no conflict with it, unless a
- * person lets another value win meanwhile, or a trigger of another node puts
- * the deleted row back with it. */
+/* Return whether a value of TABLE may get a newer clock without being written
+ * again: a person, or conflict=, lets it win; or a trigger of another node puts
+ * the deleted row back. */
+static int may_win_again(const sim_table_t *table)
+{
+    return table->holds || table->wins >= 0 || table->returns;
+}
+
+/* Who replaces a value that they know is in no conflict with it. */
 static void judge_conflicts(sim_judge_t *judge, int node)
 {
     const apr_array_header_t *rows =
@@ -224,8 +230,7 @@ static void judge_conflicts(sim_judge_t *judge, int node)
 
         const int table = (int)strtol(cells[0] + 1, NULL, 10);
 
-        if (!judge->world->schema->tables[table].holds &&
-            !judge->world->schema->tables[table].returns &&
+        if (!may_win_again(&judge->world->schema->tables[table]) &&
             has_known(judge, table, cells[1], lost, won))
             sim_world_fail(judge->world, "known",
                            "%s of %s lost to %s at %s, which replaced it", lost,

@@ -473,6 +473,46 @@ static void test_adopted(cm_store_t *store, apr_pool_t *pool)
            "0", "  and the earlier one is in no conflict with it");
 }
 
+/* The peer has learnt of an author here before it changes it under its own name
+ * for it, which comes only now. */
+static void test_adopted_known(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = inbox_node(store, settings, pool);
+    const char *clock;
+
+    APR_ARRAY_PUSH(inbox_model(settings, "author")->columns.match,
+                   const char *) = "name";
+    database_run(store, "INSERT INTO authors (name, born) VALUES"
+                        " ('one', '1999-09-09')");
+    clock = clock_of(node, 1, pool);
+    (void)inbox_take(
+        node, 0,
+        apr_psprintf(
+            pool,
+            "[" MESSAGE(
+                1, "author", 3, "create", 1000,
+                TEXT("name", "one") "," TEXT(
+                    "born",
+                    "1990-01-01"), ) "," MESSAGE(2, "author", 3, "update",
+                                                 9000000000000000,
+                                                 TEXT("name", "one") "," TEXT(
+                                                     "born", "2000-01-01"),
+                                                 ",\"clocks\":[\"born\",1000],"
+                                                 "\"base\":%s") "]",
+            clock),
+        pool);
+    is_str(
+        inbox_value(node, "SELECT CAST(born AS char(10)) FROM authors", pool),
+        "2000-01-01", "%s: a record comes under another name",
+        database_of(store));
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_conflicts WHERE"
+                       " lost_value = '\"1999-09-09\"'",
+                       pool),
+           "0", "  and what replaces a value knowingly is in no conflict");
+}
+
 static void test_hub(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
@@ -528,6 +568,7 @@ int main(void)
     database_each("older, and deleted", test_older_deleted);
     database_each("direction=receive", test_received_only);
     database_each("two names", test_adopted);
+    database_each("another name, and known", test_adopted_known);
     database_each("hub", test_hub);
     apr_terminate();
     return done_testing();
