@@ -475,4 +475,31 @@ Communicator::Test::Pair->for_each(['pgsql-pgsql'], 'all is published:', sub {
     $pair->stop;
 });
 
+# --- keys with a collation of their own ---
+
+# PostgreSQL compares texts of two collations only if it is told by which one.
+Communicator::Test::Pair->for_each(['pgsql-pgsql'], 'collations:', sub {
+    my $word = 'varchar(20) collate "POSIX"';
+
+    $pair = Communicator::Test::Pair->new(drivers => [@_],
+        tables => "create table words (word $word not null primary key,"
+          . " note varchar(40)); create table uses (id {key},"
+          . " word $word references words (word))",
+        models => 'CommunicatorModel word table=words key=word keys=shared '
+          . qq{"where=note <> 'private'"\n}
+          . 'CommunicatorModel use table=uses references=word:word');
+    ($here, $there) = $pair->databases;
+    $here->run('alter table words disable trigger all;'
+        . "insert into words values ('old', 'a');"
+        . 'alter table words enable trigger all;'
+        . "insert into words values ('new', 'b'), ('own', 'private');"
+        . "insert into uses (word) values ('new')");
+    $pair->{central}->sync_ok('publish', '--all', '--missing');
+    $pair->sync('words');
+    $pair->both_have("select word from words where note <> 'private' order by "
+        . '1', [['new'], ['old']], 'the words');
+    is($pair->{central}->sync('verify')->{exit}, 0, '  and verify');
+    $pair->stop;
+});
+
 done_testing();

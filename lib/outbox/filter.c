@@ -177,10 +177,11 @@ static cm_error_t *is_known(const char **sql, cm_node_t *node,
     const cm_records_t *records;
 
     CM_TRY(cm_node_records(&records, node, model->type, pool));
-    *sql =
-        apr_pstrcat(pool, "EXISTS (SELECT 1 FROM ", records->table,
-                    " AS m WHERE m.local_id = ", records->integer ? column : id,
-                    " AND m.clock > 0)", NULL);
+    *sql = apr_pstrcat(
+        pool, "EXISTS (SELECT 1 FROM ", records->table,
+        " AS m WHERE m.local_id = ", records->integer ? column : id,
+        records->integer ? "" : cm_dialect_of_store(node->store)->exact,
+        " AND m.clock > 0)", NULL);
     return NULL;
 }
 

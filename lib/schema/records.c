@@ -146,7 +146,7 @@ const char *cm_records_id(const cm_table_t *table, const cm_records_t *records,
 {
     return records->integer
                ? apr_pstrcat(pool, "t.", table->keys[0]->quoted, NULL)
-               : table->key_text;
+               : table->key_exact;
 }
 
 const char *cm_records_lack(const cm_table_t *table,

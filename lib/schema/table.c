@@ -265,6 +265,8 @@ static cm_error_t *read_keys(cm_table_t *table, const cm_rows_t *rows,
             rows, (int)(table->keys[0] - table->columns), GIVES_KEYS);
     table->key_given = cm_expression_key(table, store, "", result_pool);
     table->key_text = cm_expression_key(table, store, "t.", result_pool);
+    table->key_exact = apr_pstrcat(result_pool, table->key_text,
+                                   cm_dialect_of_store(store)->exact, NULL);
     return NULL;
 }
 

@@ -78,12 +78,14 @@ typedef struct cm_table_t {
     apr_hash_t *by_name;  /* name -> cm_column_t * */
     int *next; /* which column is likely to be asked for next: that behind the
                   last, since messages have them in the table's order */
-    const char *capture;   /* SQL of the whole raw body without the model:
-                              a JSON object text of the carried columns of
-                              the row "t" */
-    const char *key_text;  /* SQL of the row's key as text, of several columns
-                              as a JSON array of texts: what a trigger writes
-                              is the record's local id everywhere */
+    const char *capture;  /* SQL of the whole raw body without the model:
+                             a JSON object text of the carried columns of
+                             the row "t" */
+    const char *key_text; /* SQL of the row's key as text, of several columns
+                             as a JSON array of texts: what a trigger writes
+                             is the record's local id everywhere */
+    const char
+        *key_exact; /* the same, to be compared with a local id of ours */
     const char *key_given; /* the same without "t.", for RETURNING */
     int own_triggers;      /* of the application, on INSERT or UPDATE */
     int partitioned;       /* PostgreSQL: rows are in its partitions */

@@ -26,6 +26,9 @@ struct cm_dialect_t {
     const char *filtered;     /* condition: rows of the table whose quoted name
                                  is the parameter may be hidden from us; NULL:
                                  never */
+    const char *exact;        /* " COLLATE ...", behind a text that is compared
+                                 with a local id of ours, where the database
+                                 does not know by which collation; or "" */
     const char *body_bytes;   /* the size of the column "body" */
     const char *bytes[2];     /* the same of any text or bytes: before the
                                  column, and after it */

@@ -310,6 +310,7 @@ const cm_dialect_t cm_dialect_mysql = {
     .driver = "mysql",
     .now = "now()",
     .for_update = " FOR UPDATE",
+    .exact = "",
     .body_bytes = "octet_length(body)",
     .bytes = {"octet_length(", ")"},
     .wire_digits = "hex(wire)",

@@ -367,6 +367,7 @@ const cm_dialect_t cm_dialect_pgsql = {
     .now = "now()",
     .for_update = " FOR UPDATE",
     .filtered = "row_security_active(CAST(%s AS text))",
+    .exact = " COLLATE \"C\"",
     .body_bytes = "octet_length(body)",
     .bytes = {"octet_length(CAST(", " AS text))"},
     .wire_digits = "encode(wire, 'hex')",

@@ -220,6 +220,7 @@ const cm_dialect_t cm_dialect_sqlite3 = {
     .driver = "sqlite3",
     .now = "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
     .for_update = "",
+    .exact = "",
     .body_bytes = "length(CAST(body AS blob))",
     .bytes = {"length(CAST(", " AS blob))"},
     .wire_digits = "hex(wire)",

@@ -76,7 +76,7 @@ static const char *unpublished_sql(const cm_table_t *table,
                        " AND NOT EXISTS (SELECT 1 FROM outbound_messages AS o"
                        " WHERE o.seq IS NULL AND o.model = %s"
                        " AND o.local_record_id = ",
-                       table->key_text, ")", NULL);
+                       table->key_exact, ")", NULL);
 }
 
 static cm_error_t *count_unpublished(apr_int64_t *count, cm_node_t *node,
