@@ -178,6 +178,7 @@ sub crowded {
     my $inserts = join '',
       map { "insert into posts (title) values ('many $_');\n" } 1 .. 1500;
     my $seen = requests($pair);
+    my $began = time;
     my $count = sub {
         my ($word, $not) = @_;
         my @lines = split /\n/, slurp("$pair->{facade}{dir}/access.log");
@@ -208,6 +209,16 @@ sub crowded {
     cmp_ok($batches, '>', 0, '  fetched in batches');
     cmp_ok($batches, '<=', $count->('GET .*wait=') + 2,
         '  one when the request that waits says so');
+    my $pushed = $central->value('select max(last_push_at) from '
+        . 'communicator_peers') / 1e6;
+    cmp_ok($pushed, '>', $began - 10, 'when the last push was, is known');
+    $facade->run("insert into posts (title) values ('the last');");
+    has($central, 'the last');
+    ok(wait_until(sub {
+        my $said = $central->value('select status from communicator_peers');
+        return $said =~ /"pending":0\b/;
+    }, 10), '  and that nothing waits there any more') or diag
+      $central->value('select status from communicator_peers');
 }
 
 sub reloads {

@@ -362,10 +362,18 @@ static int is_last(const pull_t *pull, const cm_reply_t *reply,
            (apr_int64_t)reply->size <= session->node->settings->batch.bytes / 2;
 }
 
+/* The last COUNT messages no longer wait at the peer, as it SAID before. */
+static void settle(cm_status_said_t *said, apr_int64_t count)
+{
+    said->pending = said->pending > count ? said->pending - count : 0;
+    if (!said->pending)
+        said->oldest = 0;
+}
+
 /* Ask once, and receive what comes. *MORE: there is more to ask for. */
 static cm_error_t *pull_batch(int *more, pull_t *pull, apr_pool_t *pool)
 {
-    apr_int64_t before_pulled = pull->session->totals.pulled;
+    apr_int64_t before_pulled = pull->session->totals.pulled, count;
     const int most = pull->session->node->settings->batch.messages;
     cm_reply_t *reply;
     cm_error_t *err = fetch(&reply, pull, pool);
@@ -376,8 +384,11 @@ static cm_error_t *pull_batch(int *more, pull_t *pull, apr_pool_t *pool)
     if (!reply) /* the next try asks for less */
         return NULL;
     CM_TRY(receive_reply(more, pull, reply, before_pulled, pool));
-    if (is_last(pull, reply, pull->session->totals.pulled - before_pulled))
+    count = pull->session->totals.pulled - before_pulled;
+    if (is_last(pull, reply, count)) {
+        settle(&pull->session->said, count);
         *more = 0;
+    }
     pull->tries = 0;
     pull->limit = pull->limit * 2 <= most ? pull->limit * 2 : most;
     return NULL;

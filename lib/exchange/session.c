@@ -21,6 +21,10 @@
 
 #define PARKED_KEPT 100
 
+/* When a run was, is written no more often than this if runs follow each other:
+ * it takes a transaction. */
+#define NOTE_INTERVAL apr_time_from_sec(10)
+
 /* Put what we hold of the peer's messages into the headers of the next
  * requests. Our own last number and that nothing waits for the peer go into one
  * request only: by the second one there may be more. */
@@ -395,11 +399,23 @@ static void set_contact(cm_peer_t *peer, const void *baton)
         peer->last_pull_at = cm_clock_now();
 }
 
+/* Return whether that this run pushes need not be noted at NOW. The first push
+ * of a new history is: cm_epoch_is_renewed() looks for it. */
+static int is_noted(const cm_session_t *session, apr_time_t now)
+{
+    const apr_int64_t noted = session->peer->last_push_at;
+
+    return session->brief && noted <= now && noted > now - NOTE_INTERVAL &&
+           !cm_epoch_is_renewed(session->node, session->peer);
+}
+
 cm_error_t *cm_session_note(cm_session_t *session, int pushed,
                             apr_pool_t *scratch_pool)
 {
     note_t note = {pushed, session->peer->clock_offset};
 
+    if (pushed && is_noted(session, cm_clock_now()))
+        return NULL;
     CM_TRY(update(session, set_contact, &note, scratch_pool));
     if (pushed || !session->said.at)
         return NULL;

@@ -118,7 +118,8 @@ cm_error_t *cm_session_ask(cm_verify_answer_t **answer, void *baton,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
 
 /* Note in the peer's row that we have pushed (else: pulled) just now, with
- * what cm_session_meet() learned. */
+ * what cm_session_meet() learned. A brief run notes a push only if the last one
+ * noted is ten seconds old. */
 cm_error_t *cm_session_note(cm_session_t *session, int pushed,
                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
