@@ -206,10 +206,12 @@ static int has_known(const sim_judge_t *judge, int table, const char *column,
 
 /* Return whether a value of TABLE may get a newer clock without being written
  * again: a person, or conflict=, lets it win; or a trigger of another node puts
- * the deleted row back. */
+ * the deleted row back. Or what looks like an update may be another record: the
+ * row is called by what several may have. */
 static int may_win_again(const sim_table_t *table)
 {
-    return table->holds || table->wins >= 0 || table->returns;
+    return table->holds || table->wins >= 0 || table->returns ||
+           sim_schema_is_reused(table);
 }
 
 /* Who replaces a value that they know is in no conflict with it. */
