@@ -14,7 +14,7 @@
 /* Parents of parents that are asked for: references may be a circle. */
 #define MOST_PARENTS 4
 
-#define SAVEPOINT "communicator_filter"
+#define SAVEPOINT "filter"
 
 /* A model, and the SQL that says which of its rows "t" are inside. */
 typedef struct filter_t {

@@ -190,32 +190,33 @@ void cm_transaction_rollback(cm_store_t *store)
     transaction_end(store);
 }
 
+/* The name begins with ours: MySQL reserves words such as ROW. */
 static cm_error_t *savepoint(cm_store_t *store, const char *verb,
                              const char *name, apr_pool_t *pool)
 {
     if (!store->transaction_pool)
         return CM_FAIL(pool, CM_DATABASE, "no transaction is open");
     CM_TRY(cm_statement_ready(store, pool));
-    return cm_statement_command(store, apr_pstrcat(pool, verb, name, NULL),
-                                pool);
+    return cm_statement_command(
+        store, apr_pstrcat(pool, verb, " communicator_", name, NULL), pool);
 }
 
 cm_error_t *cm_transaction_savepoint(cm_store_t *store, const char *name,
                                      apr_pool_t *scratch_pool)
 {
-    return savepoint(store, "SAVEPOINT ", name, scratch_pool);
+    return savepoint(store, "SAVEPOINT", name, scratch_pool);
 }
 
 cm_error_t *cm_transaction_release(cm_store_t *store, const char *name,
                                    apr_pool_t *scratch_pool)
 {
-    return savepoint(store, "RELEASE SAVEPOINT ", name, scratch_pool);
+    return savepoint(store, "RELEASE SAVEPOINT", name, scratch_pool);
 }
 
 cm_error_t *cm_transaction_rollback_to(cm_store_t *store, const char *name,
                                        apr_pool_t *scratch_pool)
 {
-    CM_TRY(savepoint(store, "ROLLBACK TO SAVEPOINT ", name, scratch_pool));
+    CM_TRY(savepoint(store, "ROLLBACK TO SAVEPOINT", name, scratch_pool));
     store->failed = 0;
     return NULL;
 }

@@ -196,16 +196,16 @@ static void settings_of_others(cm_store_t *store, apr_pool_t *pool)
                             "/*M! , max_statement_time = DEFAULT */"
                             "/*!80017 , max_execution_time = DEFAULT */");
         is_str(database_value(other,
-                              "SELECT CONCAT_WS(' ', @@sql_safe_updates,"
-                              " @@sql_select_limit > 1e9,"
-                              " @@foreign_key_checks, @@unique_checks,"
-                              " @@autocommit, @@sql_auto_is_null,"
+                              "SELECT CONCAT_WS(' ', @@sql_safe_updates + 0,"
+                              " @@sql_select_limit = 18446744073709551615,"
+                              " @@foreign_key_checks + 0,"
+                              " @@unique_checks + 0, @@autocommit + 0,"
+                              " @@sql_auto_is_null + 0,"
                               " @@completion_type, 0 ="
                               "/*M! @@max_statement_time */"
                               "/*!80017 @@max_execution_time */)",
                               pool),
-               "OFF 1 ON ON ON OFF NO_CHAIN 1", "%s: nobody else's settings",
-               of);
+               "0 1 1 1 1 0 NO_CHAIN 1", "%s: nobody else's settings", of);
     }
 }
 
