@@ -511,14 +511,43 @@ static int is_behind_other_name(const sim_message_t *parked)
     return 0;
 }
 
+/* Return whether PARKED, which says only what its record was like, waits behind
+ * a message of it that has a cause: what a person decides of that one counts
+ * more than what PARKED says. */
+static int is_behind_decision(const sim_message_t *parked)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+    const apr_array_header_t *found;
+    int i;
+
+    if (!(table->holds >> parked->node->number & 1) ||
+        !count_others(parked, "id = %s AND base IS NULL AND action = 'update'",
+                      parked->id))
+        return 0;
+    found = sim_node_select(parked->session, SIM_MESSAGE_SELECT,
+                            SIM_MESSAGE_COLUMNS, parked->pool);
+    for (i = 0; i < found->nelts; i++) {
+        sim_message_t other = *parked;
+
+        sim_message_take(&other, APR_ARRAY_IDX(found, i, const char **));
+        if (!strcmp(other.peer, parked->peer) && other.table == parked->table &&
+            !strcmp(other.origin, parked->origin) &&
+            !strcmp(other.original_id, parked->original_id) &&
+            apr_atoi64(other.id) < apr_atoi64(parked->id) &&
+            sim_causes_has(&other))
+            return 1;
+    }
+    return 0;
+}
+
 /* All messages of a record up to one are tried together, so each that is parked
  * has a cause of its own, whatever is wrong with those before it, unless their
- * values win. */
+ * values win, or a person is to decide. */
 int sim_causes_has(const sim_message_t *parked)
 {
     if (is_behind_lie(parked) || is_behind_other_life(parked) ||
         is_orphan(parked) || is_lie(parked) || is_overruled(parked) ||
-        is_behind_other_name(parked))
+        is_behind_other_name(parked) || is_behind_decision(parked))
         return 1;
     /* An update may be a delete, too: with a parent that is deleted. */
     if (is_refused_by_child(parked))
