@@ -484,56 +484,50 @@ static int is_older(const sim_message_t *parked, const sim_message_t *other)
            apr_atoi64(other->clock) >= apr_atoi64(parked->clock);
 }
 
-/* Return whether PARKED waits behind a message that has a cause and is of the
- * same record under another name (match=): where people decide, both are in
- * conflict, so that they are not tried together. */
-static int is_behind_other_name(const sim_message_t *parked)
+/* Return whether people decide about the table of PARKED at its node. */
+static int is_held(const sim_message_t *parked)
 {
-    const sim_table_t *table = &parked->world->schema->tables[parked->table];
-    const int is_held = table->holds >> parked->node->number & 1;
-    const apr_array_header_t *found;
-    int i;
-
-    if (table->match < 0)
-        return 0;
-    found = sim_node_select(parked->session, SIM_MESSAGE_SELECT,
-                            SIM_MESSAGE_COLUMNS, parked->pool);
-    for (i = 0; i < found->nelts; i++) {
-        sim_message_t other = *parked;
-
-        sim_message_take(&other, APR_ARRAY_IDX(found, i, const char **));
-        if (!strcmp(other.peer, parked->peer) && other.table == parked->table &&
-            other.name && parked->name && !strcmp(other.name, parked->name) &&
-            apr_atoi64(other.id) < apr_atoi64(parked->id) &&
-            (is_held || is_older(parked, &other)) && sim_causes_has(&other))
-            return 1;
-    }
-    return 0;
+    return parked->world->schema->tables[parked->table].holds >>
+               parked->node->number &
+           1;
 }
 
-/* Return whether PARKED, which says only what its record was like, waits behind
- * a message of it that has a cause: what a person decides of that one counts
- * more than what PARKED says. */
-static int is_behind_decision(const sim_message_t *parked)
+/* Return whether PARKED is merged with OTHER, which is of the same record under
+ * another name (match=): where people decide, both are in conflict, so that
+ * they are not tried together. */
+static int has_other_name(const sim_message_t *parked,
+                          const sim_message_t *other)
 {
-    const sim_table_t *table = &parked->world->schema->tables[parked->table];
-    const apr_array_header_t *found;
+    return parked->world->schema->tables[parked->table].match >= 0 &&
+           other->name && parked->name && !strcmp(other->name, parked->name) &&
+           (is_held(parked) || is_older(parked, other));
+}
+
+/* Return whether PARKED says only what its record was like, and OTHER is of the
+ * same record: what a person decides of OTHER counts more. */
+static int has_decision(const sim_message_t *parked, const sim_message_t *other)
+{
+    return is_held(parked) && !strcmp(other->origin, parked->origin) &&
+           !strcmp(other->original_id, parked->original_id) &&
+           count_others(parked,
+                        "id = %s AND base IS NULL AND action = 'update'",
+                        parked->id);
+}
+
+/* Return whether PARKED waits behind a message that has a cause. */
+static int is_behind(const sim_message_t *parked)
+{
+    const apr_array_header_t *found = sim_node_select(
+        parked->session, SIM_MESSAGE_SELECT, SIM_MESSAGE_COLUMNS, parked->pool);
     int i;
 
-    if (!(table->holds >> parked->node->number & 1) ||
-        !count_others(parked, "id = %s AND base IS NULL AND action = 'update'",
-                      parked->id))
-        return 0;
-    found = sim_node_select(parked->session, SIM_MESSAGE_SELECT,
-                            SIM_MESSAGE_COLUMNS, parked->pool);
     for (i = 0; i < found->nelts; i++) {
         sim_message_t other = *parked;
 
         sim_message_take(&other, APR_ARRAY_IDX(found, i, const char **));
         if (!strcmp(other.peer, parked->peer) && other.table == parked->table &&
-            !strcmp(other.origin, parked->origin) &&
-            !strcmp(other.original_id, parked->original_id) &&
             apr_atoi64(other.id) < apr_atoi64(parked->id) &&
+            (has_other_name(parked, &other) || has_decision(parked, &other)) &&
             sim_causes_has(&other))
             return 1;
     }
@@ -547,7 +541,7 @@ int sim_causes_has(const sim_message_t *parked)
 {
     if (is_behind_lie(parked) || is_behind_other_life(parked) ||
         is_orphan(parked) || is_lie(parked) || is_overruled(parked) ||
-        is_behind_other_name(parked) || is_behind_decision(parked))
+        is_behind(parked))
         return 1;
     /* An update may be a delete, too: with a parent that is deleted. */
     if (is_refused_by_child(parked))
