@@ -264,10 +264,12 @@ static int is_behind_other_life(const sim_message_t *parked)
                         parked->id, parked->original_id, key, key);
 }
 
-/* Return whether the statement of EVENT did that to the row NAME of TABLE, too.
- * COLUMN: it gave the row a value there. */
-static int did(const sim_message_t *parked, const sim_event_t *event,
-               sim_event_e kind, int table, const char *name, int column)
+/* Return what else the statement of EVENT did to the row NAME of TABLE: an
+ * event of KIND, that of an update gave COLUMN a value; NULL: nothing. */
+static const sim_event_t *find_beside(const sim_message_t *parked,
+                                      const sim_event_t *event,
+                                      sim_event_e kind, int table,
+                                      const char *name, int column)
 {
     const apr_array_header_t *events = parked->world->events;
     int i;
@@ -279,9 +281,39 @@ static int did(const sim_message_t *parked, const sim_event_t *event,
             other->table == table && name && !strcmp(other->name, name) &&
             (kind != SIM_EVENT_UPDATE ||
              (other->column == column && other->after)))
+            return other;
+    }
+    return NULL;
+}
+
+/* Return whether the row NAME of TABLE was deleted. */
+static int was_deleted(const sim_message_t *parked, int table, const char *name)
+{
+    const apr_array_header_t *events = parked->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->kind == SIM_EVENT_DELETE && event->table == table &&
+            !strcmp(event->name, name))
             return 1;
     }
     return 0;
+}
+
+/* Return whether the row that EVENT inserted referred to nothing in COLUMN, or
+ * to a row that the same statement inserted behind it: deleted before anything
+ * was sent, it is nothing as well. */
+static int came_dangling(const sim_message_t *parked, const sim_event_t *event,
+                         int column)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+    const sim_event_t *given = find_beside(parked, event, SIM_EVENT_UPDATE,
+                                           parked->table, event->name, column);
+
+    return !given ||
+           was_deleted(parked, table->columns[column].parent, given->after);
 }
 
 /* Return whether EVENT let COLUMN of the row refer to nothing. It did not if it
@@ -293,13 +325,12 @@ static int let_dangle(const sim_message_t *parked, const sim_event_t *event,
 
     switch (event->kind) {
     case SIM_EVENT_INSERT:
-        return !did(parked, event, SIM_EVENT_UPDATE, parked->table, event->name,
-                    column);
+        return came_dangling(parked, event, column);
     case SIM_EVENT_UPDATE:
         return event->column == column && !event->after &&
                table->columns[column].other < 0 &&
-               !did(parked, event, SIM_EVENT_DELETE,
-                    table->columns[column].parent, event->before, 0);
+               !find_beside(parked, event, SIM_EVENT_DELETE,
+                            table->columns[column].parent, event->before, 0);
     case SIM_EVENT_DELETE: /* another row may be called so then */
         return sim_schema_is_reused(table);
     case SIM_EVENT_KEY:  /* the row is sent as a new one, */

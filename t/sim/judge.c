@@ -235,9 +235,29 @@ static void judge_equal(sim_judge_t *judge, int number)
     }
 }
 
+/* Return whether the row NAME of TABLE may have left its row filter for a time,
+ * and been deleted elsewhere meanwhile (leave=delete): it came back as a new
+ * record. */
+static int has_left(const sim_judge_t *judge, const sim_table_t *table,
+                    const char *name)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    for (i = 0; table->leaves && i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->kind == SIM_EVENT_UPDATE && event->column == table->filter &&
+            &judge->world->schema->tables[event->table] == table &&
+            !strcmp(event->name, name))
+            return 1;
+    }
+    return 0;
+}
+
 /* What was inserted is there, stays where it was, or somebody has deleted it;
- * what was deleted is not there, but where a key is used again, or a person has
- * decided to keep it. */
+ * what was deleted is not there, but where a key is used again, it came back
+ * into a row filter, or a person has decided to keep it. */
 static void judge_existence(sim_judge_t *judge, const sim_event_t *event)
 {
     const sim_table_t *table = &judge->world->schema->tables[event->table];
@@ -253,6 +273,7 @@ static void judge_existence(sim_judge_t *judge, const sim_event_t *event)
                        sim_schema_node_name(event->node));
     if (event->kind == SIM_EVENT_DELETE && row &&
         !sim_schema_is_reused(table) && !table->holds &&
+        !has_left(judge, table, event->name) &&
         !sim_parked_has(judge->world->revived, event->table, event->name))
         sim_world_fail(judge->world, "revived", "%s of %s, deleted at %s",
                        event->name, table->name,

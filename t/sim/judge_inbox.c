@@ -149,13 +149,13 @@ static int is_settled_elsewhere(const sim_judge_t *judge, int table, int node)
 }
 
 /* Return whether a row that was no record may become one of TABLE at NODE: what
- * it had loses to what made the record. */
+ * it had loses to what made the record. It was none by its own row filter, or
+ * for want of a parent that a row filter keeps. */
 static int may_adopt(const sim_judge_t *judge, const sim_table_t *table,
                      int node)
 {
-    return table->match >= 0 ||
-           (sim_schema_is_reused(table) &&
-            sim_schema_filter(table, node, judge->pool) != NULL);
+    return table->match >= 0 || (sim_schema_is_reused(table) &&
+                                 sim_judge_may_stay(judge, node, table));
 }
 
 /* Where a person decides, no conflict of a change is decided before. (One that

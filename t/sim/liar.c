@@ -181,8 +181,10 @@ static outcome_e impossible_number(liar_t *liar)
     return MALFORMED;
 }
 
+/* What was sent before is not known to be late then. */
 static outcome_e far_clock(liar_t *liar)
 {
+    liar->world->jumped = 1;
     apr_table_setn(liar->headers, "Communicator-Clock", FAR_CLOCK);
     return TAKEN;
 }

@@ -511,6 +511,43 @@ static void test_by_peers(cm_store_t *store, apr_pool_t *pool)
            "  which stays here");
 }
 
+/* A record leaves the filter while a peer deletes it. */
+static void test_left_and_deleted(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_model_t *model;
+    cm_node_t *node;
+    apr_int64_t count, clock;
+
+    database_run(store, "CREATE TABLE drafts (id integer NOT NULL PRIMARY KEY,"
+                        " title varchar(40))");
+    model = settings_add_model(settings, "draft", "drafts", "id", pool);
+    model->where = "title LIKE 'open%'";
+    model->leave_deletes = 1;
+    cm_key_complete(settings);
+    node = inbox_node(store, settings, pool);
+    must_run(node, "INSERT INTO drafts VALUES (1, 'open')", pool);
+    clock = APR_ARRAY_IDX(inbox_outgoing(node, "there", pool)->messages, 0,
+                          const cm_message_t *)
+                ->clocks.clock;
+    database_run(store, "UPDATE drafts SET title = 'closed' WHERE id = 1");
+    is_int(inbox_take(node, 0,
+                      apr_psprintf(pool,
+                                   "[{\"id\":1,\"origin\":\"here\","
+                                   "\"original_id\":1,\"action\":\"delete\","
+                                   "\"clock\":%" APR_INT64_T_FMT
+                                   ",\"base\":%" APR_INT64_T_FMT
+                                   ",\"body\":\"{\\\"draft\\\":{}}\"}]",
+                                   clock + 1, clock),
+                      pool),
+           1, "%s: a peer deletes what has left", database_of(store));
+    database_must(cm_stamp_all(&count, node, pool));
+    is_str(last_outgoing(node, 1, pool), "2 delete: {\"draft\":{}}",
+           "  it is not sent as a new record");
+    is_str(inbox_value(node, "SELECT title FROM drafts", pool), "closed",
+           "  and stays here");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -530,6 +567,7 @@ int main(void)
     database_each("let in", test_let_in);
     database_each("never kept", test_never_kept);
     database_each("by peers", test_by_peers);
+    database_each("left and deleted", test_left_and_deleted);
     apr_terminate();
     return done_testing();
 }
