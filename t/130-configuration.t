@@ -67,7 +67,7 @@ my @bad = (
     ['CommunicatorModel post table=a table=b', 1,
         "model 'post': option 'table=' is given twice"],
     ['CommunicatorModel post', 1, "model 'post' has no table="],
-    ['CommunicatorModel', 1, 'CommunicatorModel takes a name and options: '
+    ['CommunicatorModel', 1, 'CommunicatorModel takes at least one word: '
           . 'CommunicatorModel NAME table=TABLE'],
     ['CommunicatorModel Post table=posts', 1,
         "'Post' is not a model name (lower case letters, digits, '_', '/')"],
@@ -138,6 +138,8 @@ my @bad = (
     ['CommunicatorMaxBody 1.5M', 1, "'1.5M' is not a size"],
     ['CommunicatorRequireTLS maybe', 1, "CommunicatorRequireTLS: unknown value "
           . "'maybe' (known: Off, On, a header as X-Forwarded-Proto)"],
+    ['CommunicatorRequireTLS', 1, 'CommunicatorRequireTLS takes at least one '
+          . 'word: CommunicatorRequireTLS On|Off|HEADER [PROXY...]'],
     ['CommunicatorRequireTLS On 192.0.2.1', 1,
         'CommunicatorRequireTLS: On and Off stand alone'],
     ['CommunicatorRequireTLS X-Forwarded-Proto proxy', 1,

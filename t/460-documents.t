@@ -56,11 +56,13 @@ same('directives of both programs', 15, \@directives,
     [section($conf, 'DIRECTIVES') =~ /^\.It Cm ([A-Z]\w+)/mg]);
 same('directives of httpd', 2, \@own,
     [section($module, 'DIRECTIVES') =~ /^\.It Cm ([A-Z]\w+)/mg]);
-same('words of peers and models', 15,
-    [join('', map { slurp("$top/lib/config/$_.c") }
-            qw(directive peer_options))
-          =~ /(?:CM_OPTION\(|\.key = )"([a-z-]+)"/g],
+my @words = join('', map { slurp("$top/lib/config/$_.c") }
+        qw(model_options peer_options))
+  =~ /(?:CM_OPTION\(|\.key = )"([a-z-]+)"/g;
+same('words of peers and models', 15, \@words,
     [section($conf, 'DIRECTIVES') =~ /^\.It Cm ([a-z-]+)=/mg]);
+is(join(' ', grep { $table !~ /\[\Q$_\E=|NAME \Q$_\E=/ } @words), '',
+    "  and httpd -L and the message about a wrong line name each");
 
 my $examples = join '', @text{qw(conf/models.conf conf/communicator.conf)};
 is(join(' ', grep { $examples !~ /^#? ?$_\s/m } @directives), '',

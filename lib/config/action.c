@@ -16,7 +16,9 @@ cm_error_t *cm_action_take(cm_settings_t *settings, const char *const *words,
     cm_action_t *action = apr_pcalloc(pool, sizeof(*action));
 
     if (strlen(words[0]) > MOST_LENGTH)
-        return CM_FAIL(pool, CM_CONFIG, "so many models are not possible here");
+        return CM_FAIL(pool, CM_CONFIG,
+                       "the names of the models have more than %d characters",
+                       MOST_LENGTH);
     if (!*words[1])
         return CM_FAIL(pool, CM_CONFIG, "the statement is empty");
     action->models = apr_pstrdup(pool, words[0]);

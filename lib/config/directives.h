@@ -6,9 +6,9 @@
  * of httpd that communicator-sync understands, too. LEAST, MOST: how many words
  * follow the name (MOST 0: any number). HELP states the default.
  *
- * Included several times, so without a guard: in directive.c, and for the
- * module's command table. All are allowed in the server and in virtual hosts,
- * but not in sections. */
+ * Included several times, so without a guard: in directive.c and .h, and for
+ * the module's command table. All are allowed in the server and in virtual
+ * hosts, but not in sections. */
 CM_DIRECTIVE(NAME, "CommunicatorName", BOTH, 1, 1, "NAME",
              "name of this node, as its peers know it; no default")
 CM_DIRECTIVE(DRIVER, "DBDriver", BORROWED, 1, 1, "sqlite3|pgsql|mysql",
@@ -30,9 +30,9 @@ CM_DIRECTIVE(
     "[class=CLASS] [publish=triggers|application] "
     "[except=COLUMN,...] [except-receive=COLUMN,...] [only=COLUMN,...] "
     "[references=COLUMN:MODEL|COLUMN:{COLUMN}[?NONE],...] "
-    "[keys=mapped|shared] [newkey=default|max] "
-    "[match=COLUMN,...] [conflict=newest|NODE|hold] "
-    "[deletes=yes|no]",
+    "[keys=mapped|shared] [newkey=default|max] [match=COLUMN,...] "
+    "[conflict=newest|NODE|hold] "
+    "[deletes=yes|no] [where=SQL] [leave=keep|delete]",
     "a kind of record: its name, which both nodes use, and its table here; "
     "defaults: key=id direction=both keys=mapped conflict=newest "
     "deletes=yes")

@@ -7,6 +7,8 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+const char *const cm_option_answers[] = {"no", "yes", NULL};
+
 /* Return the keys of OPTIONS as "table=, key=". */
 static const char *known_keys(const cm_option_t *options, apr_pool_t *pool)
 {

@@ -34,6 +34,9 @@ typedef struct cm_option_t {
     const char *(*print)(const void *target, apr_pool_t *pool);
 } cm_option_t;
 
+/* The words of an option that is set or not: "no", "yes". */
+extern const char *const cm_option_answers[];
+
 /* The beginning of a row: KEY sets FIELD of TYPE. */
 #define CM_OPTION(key_, kind_, type_, field_)                                  \
     .key = key_, .kind = CM_OPTION_##kind_, .offset = offsetof(type_, field_)

@@ -64,7 +64,6 @@ static cm_error_t *check_proxy(const char *value, apr_pool_t *pool)
     return cm_option_choice(&scheme, uri.scheme, proxy_schemes, pool);
 }
 
-static const char *const answers[] = {"no", "yes", NULL};
 static const char *const compressions[] = {"auto", "no", "yes", NULL};
 static const char *const protocols[] = {"communicator", "gem", NULL};
 static const char *const times[] = {"utc", "local", NULL};
@@ -87,7 +86,7 @@ const cm_option_t cm_peer_options[] = {
     {CM_OPTION("proxy-user-file", TEXT, cm_peer_settings_t, proxy_user_file),
      .check = cm_option_check_file},
     {CM_OPTION("insecure", WORD, cm_peer_settings_t, insecure),
-     .words = answers, .quiet = 1},
+     .words = cm_option_answers, .quiet = 1},
     {CM_OPTION("compress", WORD, cm_peer_settings_t, compress),
      .words = compressions, .quiet = 1},
     {CM_OPTION("protocol", WORD, cm_peer_settings_t, gem), .words = protocols,
@@ -135,6 +134,15 @@ static cm_error_t *check_times(const cm_peer_settings_t *peer, apr_pool_t *pool)
     return NULL;
 }
 
+static cm_error_t *take(cm_peer_settings_t *peer, int count,
+                        const char *const *words, apr_pool_t *pool)
+{
+    CM_TRY(cm_option_take(peer, cm_peer_options, count, words, pool));
+    CM_TRY(check_certificate(peer, pool));
+    CM_TRY(check_secure(peer, pool));
+    return check_times(peer, pool);
+}
+
 cm_error_t *cm_peer_options_take(cm_settings_t *settings, int count,
                                  const char *const *words, cm_place_t place,
                                  apr_pool_t *pool)
@@ -144,12 +152,8 @@ cm_error_t *cm_peer_options_take(cm_settings_t *settings, int count,
     CM_TRY(cm_option_check_node(words[0], pool));
     peer->name = apr_pstrdup(pool, words[0]);
     peer->place = place;
-    CM_TRY_FOR(
-        cm_option_take(peer, cm_peer_options, count - 1, words + 1, pool), pool,
-        "peer '%s'", peer->name);
-    CM_TRY_FOR(check_certificate(peer, pool), pool, "peer '%s'", peer->name);
-    CM_TRY_FOR(check_secure(peer, pool), pool, "peer '%s'", peer->name);
-    CM_TRY_FOR(check_times(peer, pool), pool, "peer '%s'", peer->name);
+    CM_TRY_FOR(take(peer, count - 1, words + 1, pool), pool, "peer '%s'",
+               peer->name);
     APR_ARRAY_PUSH(settings->peers, cm_peer_settings_t *) = peer;
     return NULL;
 }

@@ -170,10 +170,13 @@ cm_settings_t *cm_settings_merge(const cm_settings_t *base,
 
 /* Check what a single line cannot show: the name is set, no model or peer is
  * declared twice, references= names models, no two models share a table,
- * conflict= names a known node. Fails with CM_CONFIG, naming file and line.
- * Then complete the models, which depend on each other (key.h). */
+ * conflict= names a known node. Then complete the models, which depend on each
+ * other (key.h). Fails with CM_CONFIG, naming file and line. */
 cm_error_t *cm_settings_check(const cm_settings_t *settings,
                               apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Return whether NAMES (const char *) have NAME. */
+int cm_settings_has_name(const apr_array_header_t *names, const char *name);
 
 /* Return CAUSE as an error of the line at PLACE, in httpd's form. */
 cm_error_t *cm_settings_error(cm_place_t place, const cm_error_t *cause,
