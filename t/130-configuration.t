@@ -259,6 +259,15 @@ spew($file, "CommunicatorName a\nDBDriver mysql\nDBDParams dbname=x\n");
 like($server->configtest->{err}, qr/must contain 'reconnect=0 flags=CLIENT_F/,
     'httpd refuses MariaDB without the words that it needs');
 
+# Some editors write a mark before the first letter.
+spew($file, "\x{FEFF}CommunicatorName a\n");
+isnt($server->configtest->{exit}, 0, 'httpd refuses a byte order mark');
+my $marked = $server->sync('configtest');
+is($marked->{exit}, 78, 'so does the client');
+like(words($marked->{err}), qr/line 1 of \Q$file\E: the file begins with a byte order mark/,
+    '  and says why');
+like(words($marked->{err}), qr/save it as UTF-8 without BOM/, '  with a hint');
+
 # Virtual hosts add to the server.
 $server->configure(conf => 'CommunicatorModel post table=posts',
     httpd_conf => "<VirtualHost 127.0.0.1:1>\nCommunicatorName other\n"

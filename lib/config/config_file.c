@@ -33,6 +33,13 @@ static cm_error_t *refuse(const char *name, apr_pool_t *pool)
         "Require",         "SetEnv",     NULL};
     int i;
 
+    if (!strncmp(name, "\xEF\xBB\xBF", 3))
+        return cm_error_hint(
+            CM_FAIL(pool, CM_CONFIG,
+                    "the file begins with a byte order mark, which httpd does "
+                    "not read either"),
+            pool,
+            "save it as UTF-8 without BOM: sed -i '1s/^\\xEF\\xBB\\xBF//'");
     for (i = 0; httpd_words[i] && strcasecmp(httpd_words[i], name); i++)
         ;
     if (*name == '<' || httpd_words[i] || !strncasecmp(name, "DBD", 3))
