@@ -480,14 +480,15 @@ Communicator::Test::Pair->for_each(['pgsql-pgsql'], 'all is published:', sub {
 # PostgreSQL compares texts of two collations only if it is told by which one.
 Communicator::Test::Pair->for_each(['pgsql-pgsql'], 'collations:', sub {
     my $word = 'varchar(20) collate "POSIX"';
+    my $models = 'CommunicatorModel word table=words key=word keys=shared '
+      . qq{"where=note <> 'private'"\n}
+      . 'CommunicatorModel use table=uses references=word:word';
 
     $pair = Communicator::Test::Pair->new(drivers => [@_],
         tables => "create table words (word $word not null primary key,"
           . " note varchar(40)); create table uses (id {key},"
           . " word $word references words (word))",
-        models => 'CommunicatorModel word table=words key=word keys=shared '
-          . qq{"where=note <> 'private'"\n}
-          . 'CommunicatorModel use table=uses references=word:word');
+        models => $models);
     ($here, $there) = $pair->databases;
     $here->run('alter table words disable trigger all;'
         . "insert into words values ('old', 'a');"
@@ -499,6 +500,9 @@ Communicator::Test::Pair->for_each(['pgsql-pgsql'], 'collations:', sub {
     $pair->both_have("select word from words where note <> 'private' order by "
         . '1', [['new'], ['old']], 'the words');
     is($pair->{central}->sync('verify')->{exit}, 0, '  and verify');
+    $pair->{central}->configure(conf => $models =~ s/private/secret/r);
+    like($pair->{central}->sync('migrate')->{out},
+        qr/1 rows of table 'words' were never sent/, '  and another where=');
     $pair->stop;
 });
 

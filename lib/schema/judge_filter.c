@@ -40,16 +40,13 @@ static cm_error_t *count_rows(apr_int64_t *count, cm_store_t *store,
                               const cm_records_t *records, int known,
                               apr_pool_t *pool)
 {
-    const char *id = records->integer
-                         ? apr_pstrcat(pool, "t.", table->keys[0]->quoted, NULL)
-                         : table->key_text;
-
     return cm_statement_number(
         count, store,
-        apr_pstrcat(pool, "SELECT COUNT(*) FROM ", table->quoted,
-                    " AS t WHERE ", condition, known ? " AND" : " AND NOT",
-                    " EXISTS (SELECT 1 FROM ", records->table,
-                    " AS m WHERE m.local_id = ", id, " AND m.clock > 0)", NULL),
+        apr_pstrcat(
+            pool, "SELECT COUNT(*) FROM ", table->quoted, " AS t WHERE ",
+            condition, known ? " AND" : " AND NOT", " EXISTS (SELECT 1 FROM ",
+            records->table, " AS m WHERE m.local_id = ",
+            cm_records_id(table, records, pool), " AND m.clock > 0)", NULL),
         NULL, 0, pool);
 }
 
