@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <apr_fnmatch.h>
 #include <apr_strings.h>
 #include <json.h>
 
@@ -84,18 +83,6 @@ static void compare(const sync_client_t *client, const cm_proposal_t *proposal)
     print_gone(client, proposal, "only", model->columns.only);
 }
 
-/* Whether --table asks for the table NAME. */
-static int is_wanted(const sync_client_t *client, const char *name)
-{
-    const apr_array_header_t *patterns = client->options->models.tables;
-    int i;
-
-    for (i = 0; patterns && i < patterns->nelts; i++)
-        if (!apr_fnmatch(APR_ARRAY_IDX(patterns, i, const char *), name, 0))
-            return 1;
-    return !patterns;
-}
-
 /* Name the models whose tables are gone. */
 static void print_lost(const sync_client_t *client, const cm_catalog_t *catalog)
 {
@@ -106,7 +93,7 @@ static void print_lost(const sync_client_t *client, const cm_catalog_t *catalog)
         const cm_model_t *model = APR_ARRAY_IDX(models, i, cm_model_t *);
 
         if (!cm_catalog_table(catalog, model->table) &&
-            is_wanted(client, model->table))
+            cm_propose_wants(client->options->models.tables, model->table))
             print(client, '-', "gone", model->table,
                   apr_psprintf(client->pool,
                                "%s (%s:%d): there is no table '%s'",

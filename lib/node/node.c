@@ -19,7 +19,7 @@
 static cm_error_t *check_version(int present, cm_store_t *store,
                                  apr_pool_t *pool)
 {
-    const int known = cm_migrate_known(store);
+    const int known = cm_migrate_files_known(store);
 
     if (present == known)
         return NULL;

@@ -218,7 +218,7 @@ cm_error_t *cm_status_read(cm_status_t **state, cm_node_t *node,
     CM_TRY(cm_node_refresh(&read->last_seq, node, result_pool));
     read->name = node->settings->name;
     read->epoch = apr_pstrdup(result_pool, node->epoch);
-    read->schema = cm_migrate_known(node->store);
+    read->schema = cm_migrate_files_known(node->store);
     read->paused_at = node->paused_at;
     read->peers = apr_array_make(result_pool, 4, sizeof(cm_status_peer_t));
     CM_TRY(count_conflicts(read, node, result_pool));

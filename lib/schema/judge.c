@@ -129,23 +129,11 @@ static cm_error_t *judge_key(apr_array_header_t *findings, cm_store_t *store,
     return NULL;
 }
 
-/* Return the columns of the key of TABLE, as in SQL. */
-static const char *key_columns(const cm_table_t *table, apr_pool_t *pool)
-{
-    const char *names = "";
-    int i;
-
-    for (i = 0; i < table->key_count; i++)
-        names = apr_pstrcat(pool, names, i ? ", " : "", table->keys[i]->quoted,
-                            NULL);
-    return names;
-}
-
 static const char *index_hint(const cm_table_t *table, apr_pool_t *pool)
 {
     return apr_psprintf(pool, "CREATE UNIQUE INDEX %s_key ON %s (%s)",
                         table->model->name, table->quoted,
-                        key_columns(table, pool));
+                        cm_expression_keys(table, "", pool));
 }
 
 /* Nothing keeps two rows from having the same key. */
@@ -167,7 +155,7 @@ cm_error_t *cm_judge_rows(apr_array_header_t *findings, cm_store_t *store,
                           const cm_table_t *table, apr_pool_t *pool)
 {
     const cm_model_t *model = table->model;
-    const char *names = key_columns(table, pool);
+    const char *names = cm_expression_keys(table, "", pool);
     cm_rows_t *rows;
     int used;
 
@@ -199,6 +187,20 @@ cm_error_t *cm_judge_rows(apr_array_header_t *findings, cm_store_t *store,
 /* Names that are listed at most. */
 #define NAMES_SHOWN 5
 
+/* Select what COLUMN of TABLE, which names models, holds: each text once. */
+static cm_error_t *select_names(cm_rows_t **rows, cm_store_t *store,
+                                const cm_table_t *table,
+                                const cm_column_t *column, apr_pool_t *pool)
+{
+    return cm_statement_select(
+        rows, store,
+        apr_psprintf(pool,
+                     "SELECT name FROM (SELECT DISTINCT %s AS name FROM %s"
+                     " WHERE %s IS NOT NULL) AS names ORDER BY name",
+                     column->quoted, table->quoted, column->quoted),
+        NULL, 0, pool);
+}
+
 static cm_error_t *judge_name(apr_array_header_t *findings, cm_store_t *store,
                               const cm_settings_t *settings,
                               const cm_table_t *table, const cm_column_t *name,
@@ -208,13 +210,7 @@ static cm_error_t *judge_name(apr_array_header_t *findings, cm_store_t *store,
     cm_rows_t *rows;
     int i, count = 0;
 
-    CM_TRY(cm_statement_select(
-        &rows, store,
-        apr_psprintf(pool,
-                     "SELECT name FROM (SELECT DISTINCT %s AS name FROM %s"
-                     " WHERE %s IS NOT NULL) AS names ORDER BY name",
-                     name->quoted, table->quoted, name->quoted),
-        NULL, 0, pool));
+    CM_TRY(select_names(&rows, store, table, name, pool));
     for (i = 0; i < rows->count; i++) {
         const char *value = cm_cell_text(rows, i, 0);
 
@@ -294,11 +290,10 @@ cm_error_t *cm_judge_orphans(apr_array_header_t *findings, cm_store_t *store,
                              const cm_table_t *table, const cm_column_t *column,
                              apr_pool_t *pool)
 {
-    const char *names = column->named_by ? column->named_by->quoted : NULL;
     cm_rows_t *rows;
     int i;
 
-    if (!names) {
+    if (!column->named_by) {
         const cm_model_t *parent =
             cm_settings_model(settings, column->reference);
 
@@ -306,14 +301,7 @@ cm_error_t *cm_judge_orphans(apr_array_header_t *findings, cm_store_t *store,
                                       NULL, pool)
                       : NULL;
     }
-    CM_TRY(cm_statement_select(&rows, store,
-                               apr_psprintf(pool,
-                                            "SELECT name FROM (SELECT DISTINCT"
-                                            " %s AS name FROM %s WHERE"
-                                            " %s IS NOT NULL) AS names"
-                                            " ORDER BY name",
-                                            names, table->quoted, names),
-                               NULL, 0, pool));
+    CM_TRY(select_names(&rows, store, table, column->named_by, pool));
     for (i = 0; i < rows->count; i++) {
         const char *name = cm_cell_text(rows, i, 0);
         const cm_model_t *parent = cm_settings_model_of_type(settings, name);

@@ -14,8 +14,8 @@ typedef struct cm_finding_t {
     const char *hint; /* what to do, or NULL */
 } cm_finding_t;
 
-/* Judge TABLE. *FINDINGS: cm_finding_t, refusals first; empty when nothing is
- * wrong. Fails as cm_statement_select(). */
+/* Judge TABLE. *FINDINGS: cm_finding_t; empty when nothing is wrong. Fails as
+ * cm_statement_select(). */
 cm_error_t *cm_judge_table(apr_array_header_t **findings, cm_store_t *store,
                            const cm_table_t *table,
                            apr_pool_t *pool) CM_UNUSED_RESULT;

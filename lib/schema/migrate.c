@@ -1,9 +1,8 @@
-/* Communicator's own tables: see migrate.h. */
+/* Communicator's own tables and triggers, part by part: see migrate.h. */
 #include "schema/migrate.h"
 
 #include <string.h>
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "base/clock.h"
@@ -19,73 +18,17 @@
 #define TRIES       10
 #define TRIES_PAUSE apr_time_from_msec(500)
 
-/* Return the version in the name of a migration, "001-create.sql"; 0: FILE is
- * not a migration. */
-static int version_of(const char *file)
-{
-    return apr_isdigit(*file) ? (int)apr_atoi64(file) : 0;
-}
-
-int cm_migrate_known(const cm_store_t *store)
-{
-    const char *driver = cm_dialect_of_store(store)->driver;
-    const cm_sql_file_t *file;
-    int known = 0;
-
-    for (file = cm_sql_files; file->driver; file++)
-        if (!strcmp(file->driver, driver) && version_of(file->name) > known)
-            known = version_of(file->name);
-    return known;
-}
-
-/* Find out (section KIND of schema.sql) whether THING exists:
- * "outbound_messages", "outbound_messages.seq". */
-static cm_error_t *exists(int *there, cm_store_t *store, const char *kind,
-                          const char *thing, apr_pool_t *scratch_pool)
-{
-    const char *dot = strchr(thing, '.');
-    cm_datum_t arguments[2];
-    cm_rows_t *rows;
-
-    arguments[0] = cm_datum_text(
-        dot ? apr_pstrmemdup(scratch_pool, thing, dot - thing) : thing);
-    arguments[1] = cm_datum_text(dot ? dot + 1 : NULL);
-    CM_TRY(cm_statement_section(&rows, store, "schema.sql", kind, arguments,
-                                dot ? 2 : 1, scratch_pool));
-    *there = rows->count > 0;
-    return NULL;
-}
-
-/* The condition of a step that waits for all triggers to be renewed: until then
- * they work as an earlier version made them. */
-#define RENEWED "when triggers renewed"
-
-/* Find out whether CONDITION holds: "when column outbound_messages.seq". */
-static cm_error_t *holds(int *result, cm_store_t *store, const char *condition,
-                         apr_pool_t *scratch_pool)
-{
-    const char *word, *kind, *thing;
-    char *state, *text = apr_pstrdup(scratch_pool, condition);
-
-    word = apr_strtok(text, " ", &state);
-    kind = apr_strtok(NULL, " ", &state);
-    thing = apr_strtok(NULL, " ", &state);
-    CM_TRY(exists(result, store, kind, thing, scratch_pool));
-    if (!strcmp(word, "unless"))
-        *result = !*result;
-    return NULL;
-}
-
 cm_error_t *cm_migrate_version(int *present, int *known, cm_store_t *store,
                                apr_pool_t *scratch_pool)
 {
+    const cm_datum_t table = cm_datum_text("communicator_schema");
     cm_rows_t *rows;
-    int there;
 
-    *known = cm_migrate_known(store);
+    *known = cm_migrate_files_known(store);
     *present = 0;
-    CM_TRY(exists(&there, store, "table", "communicator_schema", scratch_pool));
-    if (!there)
+    CM_TRY(cm_statement_section(&rows, store, "schema.sql", "table", &table, 1,
+                                scratch_pool));
+    if (!rows->count)
         return NULL;
     CM_TRY(cm_statement_select(&rows, store,
                                "SELECT max(version) FROM communicator_schema",
@@ -155,9 +98,8 @@ cm_error_t *cm_migrate_step(cm_migration_t *migration, const char *what,
     return NULL;
 }
 
-/* Do the step WHAT: the statements of SQL, with its values filled in. */
-static cm_error_t *do_sql(cm_migration_t *migration, const char *what,
-                          const char *sql)
+cm_error_t *cm_migrate_sql(cm_migration_t *migration, const char *what,
+                           const char *sql)
 {
     sql = cm_sql_fill(sql, migration->values, migration->pool);
     return cm_migrate_step(migration, what,
@@ -171,13 +113,12 @@ static const char *section(const cm_migration_t *migration, const char *name)
                           "schema.sql", name, migration->pool);
 }
 
-/* Do the step WHAT with section NAME, if there is one. */
-static cm_error_t *do_section(cm_migration_t *migration, const char *what,
-                              const char *name)
+cm_error_t *cm_migrate_section(cm_migration_t *migration, const char *what,
+                               const char *name)
 {
     const char *sql = section(migration, name);
 
-    return sql ? do_sql(migration, what, sql) : NULL;
+    return sql ? cm_migrate_sql(migration, what, sql) : NULL;
 }
 
 /* Run the query NAME of schema.sql with ARGUMENT (may be NULL). Where this
@@ -191,111 +132,10 @@ static cm_error_t *ask(cm_rows_t **rows, cm_migration_t *migration,
                                 &datum, argument != NULL, migration->pool);
 }
 
-static void set_value(cm_migration_t *migration, const char *name,
-                      const char *value)
+void cm_migrate_set(cm_migration_t *migration, const char *name,
+                    const char *value)
 {
     apr_hash_set(migration->values, name, APR_HASH_KEY_STRING, value);
-}
-
-/* Return whether SECTION waits for the triggers. */
-static int is_late(const cm_sql_section_t *section)
-{
-    return section->conditions->nelts &&
-           !strcmp(APR_ARRAY_IDX(section->conditions, 0, const char *),
-                   RENEWED);
-}
-
-/* Find the sections (cm_sql_section_t) of FILE whose conditions hold before any
- * is run, so that a real run does what a dry run says: those that wait for the
- * triggers when they are renewed, before that the others. */
-static cm_error_t *plan(apr_array_header_t **steps, cm_migration_t *migration,
-                        const char *file, apr_pool_t *pool)
-{
-    const char *driver = cm_dialect_of_store(migration->store)->driver;
-    apr_array_header_t *sections = cm_sql_sections(driver, file, pool);
-    int i, j, needed;
-
-    *steps = apr_array_make(pool, sections->nelts, sizeof(cm_sql_section_t));
-    for (i = 0; i < sections->nelts; i++) {
-        const cm_sql_section_t *section =
-            &APR_ARRAY_IDX(sections, i, cm_sql_section_t);
-
-        needed = is_late(section) == migration->renewed;
-        for (j = is_late(section); j < section->conditions->nelts && needed;
-             j++)
-            CM_TRY(holds(&needed, migration->store,
-                         APR_ARRAY_IDX(section->conditions, j, const char *),
-                         pool));
-        if (needed)
-            APR_ARRAY_PUSH(*steps, cm_sql_section_t) = *section;
-    }
-    return NULL;
-}
-
-/* Return whether a step of FILE waits for the triggers. */
-static int has_late_step(const cm_migration_t *migration, const char *file)
-{
-    apr_array_header_t *sections = cm_sql_sections(
-        cm_dialect_of_store(migration->store)->driver, file, migration->pool);
-    int i;
-
-    for (i = 0; i < sections->nelts; i++)
-        if (is_late(&APR_ARRAY_IDX(sections, i, cm_sql_section_t)))
-            return 1;
-    return 0;
-}
-
-/* Note that FILE is done. */
-static cm_error_t *note_version(cm_migration_t *migration, const char *file)
-{
-    apr_pool_t *pool = migration->pool;
-
-    set_value(migration, "version", apr_itoa(pool, version_of(file)));
-    set_value(migration, "name",
-              cm_store_literal(migration->store, file, pool));
-    set_value(
-        migration, "now",
-        apr_psprintf(pool, "%" APR_INT64_T_FMT, (apr_int64_t)cm_clock_now()));
-    return do_section(migration, "notes that the tables have version {version}",
-                      "record");
-}
-
-static cm_error_t *run_file(cm_migration_t *migration, const char *file)
-{
-    apr_array_header_t *steps;
-    int i;
-
-    CM_TRY(plan(&steps, migration, file, migration->pool));
-    for (i = 0; i < steps->nelts; i++)
-        CM_TRY(do_sql(migration, APR_ARRAY_IDX(steps, i, cm_sql_section_t).what,
-                      APR_ARRAY_IDX(steps, i, cm_sql_section_t).text));
-    if (version_of(file) == CM_RECORDS_VERSION && !migration->renewed)
-        CM_TRY(cm_migrate_records(migration));
-    return NULL;
-}
-
-/* Run the files that this database, of version *PRESENT, has not had. From the
- * first on of which a step waits for the triggers, they are done only when
- * those are renewed. The version until then, *PRESENT, is one that neither an
- * earlier program nor this one accepts. */
-static cm_error_t *run_files(cm_migration_t *migration, int *present)
-{
-    const char *driver = cm_dialect_of_store(migration->store)->driver;
-    const int before = *present;
-    const cm_sql_file_t *file;
-    int waits = 0;
-
-    for (file = cm_sql_files; file->driver; file++) {
-        if (strcmp(file->driver, driver) || version_of(file->name) <= before)
-            continue;
-        CM_TRY(run_file(migration, file->name));
-        waits |= !migration->renewed && has_late_step(migration, file->name);
-        if (waits)
-            continue;
-        CM_TRY(note_version(migration, file->name));
-        *present = version_of(file->name);
-    }
-    return NULL;
 }
 
 /* Refuse to rebuild a table of a gem that has columns of somebody else: they
@@ -327,8 +167,8 @@ static cm_error_t *adopt(cm_migration_t *migration)
                APR_ARRAY_IDX(peers, 0, cm_peer_settings_t *)->name));
     if (!rows->count)
         return NULL;
-    return do_section(migration, "gives the gem's messages to {peer_words}",
-                      "adopt");
+    return cm_migrate_section(
+        migration, "gives the gem's messages to {peer_words}", "adopt");
 }
 
 static cm_error_t *migrate_tables(cm_migration_t *migration)
@@ -347,7 +187,7 @@ static cm_error_t *migrate_tables(cm_migration_t *migration)
             migration->pool, "install the newer program here too");
     if (!present)
         CM_TRY(check_strangers(migration));
-    CM_TRY(run_files(migration, &migration->noted));
+    CM_TRY(cm_migrate_files_run(migration, &migration->noted));
     if (present >= CM_RECORDS_VERSION)
         CM_TRY(cm_migrate_records(migration));
     return present ? adopt(migration) : NULL;
@@ -380,8 +220,8 @@ static cm_error_t *forget_sequences(cm_migration_t *migration)
         CM_TRY(ask(&rows, migration, "sequence", NULL));
     if (!rows->count)
         return NULL;
-    return do_section(migration, "forgets which sequences stayed behind",
-                      "sequence.forget");
+    return cm_migrate_section(
+        migration, "forgets which sequences stayed behind", "sequence.forget");
 }
 
 /* Each time, create the function that triggers of the application may call,
@@ -393,19 +233,20 @@ static cm_error_t *migrate_each_time(cm_migration_t *migration)
 
     CM_TRY(ask(&rows, migration, "applying", NULL));
     if (!rows->count)
-        CM_TRY(do_section(migration,
-                          "makes the function communicator_applying(), which "
-                          "triggers of the application may ask",
-                          "applying.create"));
+        CM_TRY(cm_migrate_section(
+            migration,
+            "makes the function communicator_applying(), which "
+            "triggers of the application may ask",
+            "applying.create"));
 
     /* A dry run has not created the table. */
     CM_TRY(ask(&rows, migration, "table", "communicator_altered"));
     if (rows->count)
         CM_TRY(ask(&rows, migration, "altered", NULL));
     if (rows->count)
-        CM_TRY(do_section(migration,
-                          "forgets which columns did not keep what was written",
-                          "altered.forget"));
+        CM_TRY(cm_migrate_section(
+            migration, "forgets which columns did not keep what was written",
+            "altered.forget"));
     return forget_sequences(migration);
 }
 
@@ -432,7 +273,7 @@ static cm_error_t *do_late_steps(cm_migration_t *migration, int i)
                               migration->pool));
     if (present < migration->noted)
         present = migration->noted;
-    return run_files(migration, &present);
+    return cm_migrate_files_run(migration, &present);
 }
 
 /* A part of a migration, and of its kind the one with number I. */
@@ -527,11 +368,11 @@ static cm_error_t *set_values(cm_migration_t *migration)
     }
     CM_TRY(cm_number_random(&epoch, pool));
     migration->values = apr_hash_make(pool);
-    set_value(migration, "peer",
-              cm_store_literal(migration->store, peer, pool));
-    set_value(migration, "peer_words", words);
-    set_value(migration, "epoch",
-              cm_store_literal(migration->store, epoch, pool));
+    cm_migrate_set(migration, "peer",
+                   cm_store_literal(migration->store, peer, pool));
+    cm_migrate_set(migration, "peer_words", words);
+    cm_migrate_set(migration, "epoch",
+                   cm_store_literal(migration->store, epoch, pool));
     return NULL;
 }
 
@@ -548,7 +389,8 @@ static cm_error_t *migrate(cm_migration_t *migration)
 /* Migrate, or only drop the triggers of the models REMOVED, if not NULL. */
 static cm_error_t *run(cm_store_t *store, const cm_settings_t *settings,
                        apr_array_header_t *removed, int dry_run,
-                       cm_schema_report_t report, void *baton, apr_pool_t *pool)
+                       cm_migrate_report_t report, void *baton,
+                       apr_pool_t *pool)
 {
     cm_migration_t migration = {.store = store,
                                 .settings = settings,
@@ -565,7 +407,7 @@ static cm_error_t *run(cm_store_t *store, const cm_settings_t *settings,
 }
 
 cm_error_t *cm_migrate_run(cm_store_t *store, const cm_settings_t *settings,
-                           int dry_run, cm_schema_report_t report, void *baton,
+                           int dry_run, cm_migrate_report_t report, void *baton,
                            apr_pool_t *scratch_pool)
 {
     return run(store, settings, NULL, dry_run, report, baton, scratch_pool);
@@ -574,7 +416,7 @@ cm_error_t *cm_migrate_run(cm_store_t *store, const cm_settings_t *settings,
 cm_error_t *cm_migrate_drop_triggers(cm_store_t *store,
                                      const cm_settings_t *settings,
                                      const cm_model_t *model, int dry_run,
-                                     cm_schema_report_t report, void *baton,
+                                     cm_migrate_report_t report, void *baton,
                                      apr_pool_t *scratch_pool)
 {
     apr_array_header_t *removed =

@@ -9,8 +9,8 @@
 /* Called for each step: WHAT says what it does ("creates table
  * communicator_peers"), SQL holds its statements with ";" between them; NULL:
  * WHAT is a warning. */
-typedef void (*cm_schema_report_t)(void *baton, const char *what,
-                                   const char *sql);
+typedef void (*cm_migrate_report_t)(void *baton, const char *what,
+                                    const char *sql);
 
 /* Create or upgrade the tables (a gem's in place), then install or renew the
  * triggers of every published model (capture.h). With DRY_RUN nothing is
@@ -18,7 +18,7 @@ typedef void (*cm_schema_report_t)(void *baton, const char *what,
  * again; where DDL can be rolled back, the tables are one transaction, and each
  * model's triggers are another. Fails with CM_SCHEMA, CM_DATABASE. */
 cm_error_t *cm_migrate_run(cm_store_t *store, const cm_settings_t *settings,
-                           int dry_run, cm_schema_report_t report, void *baton,
+                           int dry_run, cm_migrate_report_t report, void *baton,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Drop the triggers of all published models, or of MODEL only (if not NULL), so
@@ -28,7 +28,7 @@ cm_error_t *cm_migrate_run(cm_store_t *store, const cm_settings_t *settings,
 cm_error_t *cm_migrate_drop_triggers(cm_store_t *store,
                                      const cm_settings_t *settings,
                                      const cm_model_t *model, int dry_run,
-                                     cm_schema_report_t report, void *baton,
+                                     cm_migrate_report_t report, void *baton,
                                      apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Find triggers of ours that no model uses: on a table that is not published,
@@ -46,6 +46,6 @@ cm_error_t *cm_migrate_version(int *present, int *known, cm_store_t *store,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Return the newest version that this program knows for STORE. */
-int cm_migrate_known(const cm_store_t *store);
+int cm_migrate_files_known(const cm_store_t *store);
 
 #endif

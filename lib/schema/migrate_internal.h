@@ -11,7 +11,7 @@ typedef struct cm_migration_t {
     cm_store_t *store;
     const cm_settings_t *settings;
     int dry_run;
-    cm_schema_report_t report;
+    cm_migrate_report_t report;
     void *baton;
     apr_array_header_t *removed; /* const cm_model_t *: only drop their
                                     triggers; or NULL */
@@ -38,6 +38,24 @@ void cm_migrate_report(cm_migration_t *migration, const char *what,
 cm_error_t *
 cm_migrate_step(cm_migration_t *migration, const char *what,
                 const apr_array_header_t *statements) CM_UNUSED_RESULT;
+
+/* The same for the statements of SQL, with the values of MIGRATION filled in,
+ * or for those of section NAME of schema.sql, if there is one. */
+cm_error_t *cm_migrate_sql(cm_migration_t *migration, const char *what,
+                           const char *sql) CM_UNUSED_RESULT;
+cm_error_t *cm_migrate_section(cm_migration_t *migration, const char *what,
+                               const char *name) CM_UNUSED_RESULT;
+
+/* Let {NAME} in SQL and reports stand for VALUE. */
+void cm_migrate_set(cm_migration_t *migration, const char *name,
+                    const char *value);
+
+/* Run the files that this database, of version *PRESENT, has not had. From the
+ * first on of which a step waits for the triggers, they are done only when
+ * those are renewed. The version until then, *PRESENT, is one that neither an
+ * earlier program nor this one accepts. Fails as cm_statement_execute(). */
+cm_error_t *cm_migrate_files_run(cm_migration_t *migration,
+                                 int *present) CM_UNUSED_RESULT;
 
 /* Read and judge the tables of all models, before anything is changed. Fails
  * as cm_table_read(). */

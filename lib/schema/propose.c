@@ -413,17 +413,21 @@ static void propose_match(cm_proposal_t *proposal, apr_pool_t *pool)
 
 /* --- order --- */
 
-static int is_wanted(const cm_proposing_t *proposing,
-                     const cm_proposal_t *proposal)
+int cm_propose_wants(const apr_array_header_t *patterns, const char *table)
 {
-    const apr_array_header_t *patterns = proposing->options->patterns;
     int i;
 
     for (i = 0; patterns && i < patterns->nelts; i++)
-        if (!apr_fnmatch(APR_ARRAY_IDX(patterns, i, const char *),
-                         proposal->table->name, 0))
+        if (!apr_fnmatch(APR_ARRAY_IDX(patterns, i, const char *), table, 0))
             return 1;
     return !patterns || !patterns->nelts;
+}
+
+static int is_wanted(const cm_proposing_t *proposing,
+                     const cm_proposal_t *proposal)
+{
+    return cm_propose_wants(proposing->options->patterns,
+                            proposal->table->name);
 }
 
 /* Return the proposal for MODEL. */

@@ -48,6 +48,9 @@ cm_error_t *cm_propose_all(apr_array_header_t **proposals, cm_store_t *store,
                            const cm_propose_options_t *options,
                            apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* Return whether PATTERNS, those of the options, ask for TABLE. */
+int cm_propose_wants(const apr_array_header_t *patterns, const char *table);
+
 /* Return the name that a model of the table NAME gets: "BlogPosts" is
  * "blog_post". */
 const char *cm_propose_names_singular(const char *name, apr_pool_t *pool);
