@@ -10,6 +10,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP;
 use Test::More;
+use Communicator::Test qw(own web_user);
 use Communicator::Test::Blog qw(make_blog);
 use Communicator::Test::Database;
 use Communicator::Test::Peer;
@@ -400,6 +401,27 @@ sub test_publisher {
     $facade->log_has_only({ may => qr/CM0033/ });
 }
 
+# A backup takes the place of the facade's file while httpd has it open.
+sub test_replaced_file {
+    my %nodes = make_nodes('sqlite3');
+    my ($central, $facade) = @nodes{qw(central facade)};
+    my $file = $facade->database->{file};
+    my $backup;
+
+    $central->database->run("insert into posts (title) values ('before')");
+    $central->sync_ok;
+    $backup = $facade->database->backup;
+    system('mv', $backup, $file);
+    unlink "$file-wal", "$file-shm";
+    own(web_user(), $file);
+    $central->database->run("insert into posts (title) values ('after')");
+    $central->sync_ok;
+    equal('a file replaced while httpd has it open', \%nodes);
+    $facade->database->run("insert into posts (title) values ('there')");
+    $central->sync_ok;
+    equal('  and in the other direction', \%nodes);
+}
+
 for my $driver (Communicator::Test::Database->drivers) {
     subtest $driver => sub {
         my $why = Communicator::Test::Database->missing($driver);
@@ -418,6 +440,7 @@ subtest 'another database' => \&test_confused;
 subtest 'nothing was sent before' => \&test_nothing_sent;
 subtest 'restored twice' => \&test_twice;
 subtest 'a publisher is restored' => \&test_publisher;
+subtest 'a replaced file' => \&test_replaced_file;
 subtest 'a copy' => \&test_copy;
 subtest 'the command' => \&test_command;
 

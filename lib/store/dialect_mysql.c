@@ -227,8 +227,8 @@ static const char *value(const cm_bulk_t *bulk, int column, apr_pool_t *pool)
 /* Strict, so that nothing is cut or changed silently; but existing zero dates
  * can be read and written back, and the key 0 is a key. What an administrator
  * may have set for all sessions must not change what our statements do, nor end
- * those that read a large table. MariaDB 11 would scan a small table rather
- * than look up many keys in it, and a scan waits for rows that other
+ * or refuse those that read a large table. MariaDB 11 would scan a small table
+ * rather than look up many keys in it, and a scan waits for rows that other
  * transactions have locked. */
 static const char *const session[] = {
     "SET NAMES utf8mb4",
@@ -237,7 +237,7 @@ static const char *const session[] = {
     "innodb_lock_wait_timeout = 10, lock_wait_timeout = 10, autocommit = 1, "
     "foreign_key_checks = 1, unique_checks = 1, sql_safe_updates = 0, "
     "sql_auto_is_null = 0, sql_select_limit = 18446744073709551615, "
-    "completion_type = 0"
+    "sql_big_selects = 1, completion_type = 0"
     "/*M! , max_statement_time = 0 *//*!80017 , max_execution_time = 0 */"
     "/*M!110001 , optimizer_scan_setup_cost = 1000000 */",
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", NULL};

@@ -11,6 +11,7 @@
  * about a second. */
 #define BUSY_LOOKS          2500
 #define SQLITE_DEFERRED_FKS 10
+#define SQLITE_HAS_MOVED    20
 
 /* Errors that are the data's fault, recognised by their words where the library
  * only says "error". */
@@ -109,7 +110,7 @@ static void setup(const cm_store_t *store)
 {
     int (*busy)(void *, int (*)(void *, int), void *) = NULL;
 
-    if (store->params)
+    if (!store->attached)
         *(void **)&busy = cm_native_symbol(store, "sqlite3_busy_handler");
     if (busy)
         busy(cm_native_connection(store), look_again, NULL);
@@ -121,6 +122,24 @@ static int read_only(const cm_store_t *store)
 
     *(void **)&asked = cm_native_symbol(store, "sqlite3_db_readonly");
     return asked && asked(cm_native_connection(store), "main") == 1;
+}
+
+/* A backup that is put in place of the file leaves the old one to those who
+ * have it open. */
+static const char *replaced(const cm_store_t *store)
+{
+    int (*control)(void *, const char *, int, void *);
+    const char *(*name)(void *, const char *);
+    int moved = 0;
+
+    *(void **)&control = cm_native_symbol(store, "sqlite3_file_control");
+    *(void **)&name = cm_native_symbol(store, "sqlite3_db_filename");
+    if (!control || !name ||
+        control(cm_native_connection(store), "main", SQLITE_HAS_MOVED,
+                &moved) ||
+        !moved)
+        return NULL;
+    return name(cm_native_connection(store), "main");
 }
 
 static int deferred(const cm_store_t *store)
@@ -191,6 +210,7 @@ static const cm_dialect_ops_t ops = {
     .error_number = "sqlite3_extended_errcode",
     .setup = setup,
     .read_only = read_only,
+    .replaced = replaced,
     .deferred = deferred,
     .try_begin = try_begin,
     .quote = '"',

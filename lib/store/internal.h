@@ -96,7 +96,10 @@ typedef struct cm_dialect_ops_t {
     void (*setup)(const cm_store_t *store);    /* after connecting */
     void (*cut)(const cm_store_t *store);      /* end the session */
     int (*read_only)(const cm_store_t *store); /* whether the file is */
-    int (*deferred)(const cm_store_t *store);  /* violated constraints */
+    /* Return the name of the database's file if another file has that name
+     * now; else NULL. */
+    const char *(*replaced)(const cm_store_t *store);
+    int (*deferred)(const cm_store_t *store); /* violated constraints */
     /* Run SQL once, without waiting. Returns 0 when it cannot. */
     int (*try_begin)(int *rc, const cm_store_t *store, const char *sql);
 
@@ -176,6 +179,7 @@ struct cm_store_t {
     const apr_dbd_driver_t *driver;
     apr_dbd_t *handle;  /* NULL: could not be opened again yet */
     const char *params; /* NULL: attached, not ours to open or close */
+    int attached;       /* it was attached: other threads wait for it */
     apr_pool_t *pool;
     apr_pool_t *connection_pool;  /* lives as long as HANDLE */
     apr_pool_t *statement_pool;   /* of the prepared statements */
@@ -229,6 +233,9 @@ int cm_statement_again(const cm_store_t *store, int rc, cm_tries_t *tries);
 /* Run SQL without parameters, whatever the state of the transaction. */
 cm_error_t *cm_statement_command(cm_store_t *store, const char *sql,
                                  apr_pool_t *pool) CM_UNUSED_RESULT;
+
+/* Whether the connection is lost, or leads to a file that has been replaced. */
+int cm_statement_is_lost(const cm_store_t *store);
 
 /* Open a lost connection again unless a transaction is open. Fails in a
  * transaction that can only be rolled back. */

@@ -126,12 +126,19 @@ cm_error_t *cm_statement_command(cm_store_t *store, const char *sql,
     return rc ? cm_statement_failure(store, rc, pool) : NULL;
 }
 
+int cm_statement_is_lost(const cm_store_t *store)
+{
+    const char *(*replaced)(const cm_store_t *) = store->dialect->ops->replaced;
+
+    return store->broken || !store->handle || (replaced && replaced(store));
+}
+
 cm_error_t *cm_statement_ready(cm_store_t *store, apr_pool_t *pool)
 {
     if (store->doomed)
         return CM_FAIL(pool, CM_BUSY,
                        "a statement has failed, and ended the transaction");
-    if ((store->broken || !store->handle) && !store->transaction_pool)
+    if (!store->transaction_pool && cm_statement_is_lost(store))
         return cm_store_renew(store, pool);
     return NULL;
 }

@@ -174,8 +174,31 @@ static void cut(cm_store_t *store)
     store->read_only = 0;
 }
 
+/* The connection leads to a file that has been replaced: open the one that has
+ * its NAME now. One of mod_dbd's is left to mod_dbd, which does not open it
+ * again. A file that is gone is not made. */
+static cm_error_t *open_replaced(cm_store_t *store, const char *name,
+                                 apr_pool_t *pool)
+{
+    apr_finfo_t info;
+
+    if (apr_stat(&info, name, APR_FINFO_MIN, pool) != APR_SUCCESS)
+        return CM_FAIL(pool, CM_UNAVAILABLE,
+                       "the file of the database, '%s', is gone", name);
+    if (!store->params) {
+        store->params = apr_pstrdup(store->pool, name);
+        store->connection_pool = NULL;
+    }
+    return handle_open(store, pool);
+}
+
 cm_error_t *cm_store_renew(cm_store_t *store, apr_pool_t *pool)
 {
+    const char *(*replaced)(const cm_store_t *) = store->dialect->ops->replaced;
+    const char *name = replaced && store->handle ? replaced(store) : NULL;
+
+    if (name)
+        return open_replaced(store, name, pool);
     if (store->params)
         return handle_open(store, pool);
     cut(store);
@@ -234,6 +257,7 @@ cm_error_t *cm_store_attach(cm_store_t **store, const apr_dbd_driver_t *driver,
         *store = store_create(dialect, driver, NULL, connection_pool);
         (*store)->connection_pool = connection_pool;
         (*store)->handle = handle;
+        (*store)->attached = 1;
         apr_pool_userdata_setn(*store, USERDATA, NULL, connection_pool);
     }
     if ((*store)->read_only)

@@ -71,7 +71,7 @@ static cm_error_t *begin(cm_store_t *store, int seconds, apr_pool_t *pool)
     const apr_time_t deadline = cm_clock_now() + apr_time_from_sec(seconds);
     int rc;
 
-    if (store->broken || !store->handle)
+    if (cm_statement_is_lost(store))
         CM_TRY(cm_store_renew(store, pool));
     while (ops->try_begin && ops->try_begin(&rc, store, ops->begin)) {
         if (!rc)

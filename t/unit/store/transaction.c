@@ -183,7 +183,8 @@ static void settings_of_others(cm_store_t *store, apr_pool_t *pool)
         database_run(store, "SET GLOBAL sql_safe_updates = 1,"
                             " sql_select_limit = 1, foreign_key_checks = 0,"
                             " unique_checks = 0, autocommit = 0,"
-                            " sql_auto_is_null = 1, completion_type = 2"
+                            " sql_auto_is_null = 1, completion_type = 2,"
+                            " sql_big_selects = 0"
                             "/*M! , max_statement_time = 7 */"
                             "/*!80017 , max_execution_time = 7000 */");
         other = database_again(pool);
@@ -192,7 +193,8 @@ static void settings_of_others(cm_store_t *store, apr_pool_t *pool)
                             " foreign_key_checks = DEFAULT,"
                             " unique_checks = DEFAULT, autocommit = DEFAULT,"
                             " sql_auto_is_null = DEFAULT,"
-                            " completion_type = DEFAULT"
+                            " completion_type = DEFAULT,"
+                            " sql_big_selects = DEFAULT"
                             "/*M! , max_statement_time = DEFAULT */"
                             "/*!80017 , max_execution_time = DEFAULT */");
         is_str(database_value(other,
@@ -200,12 +202,12 @@ static void settings_of_others(cm_store_t *store, apr_pool_t *pool)
                               " @@sql_select_limit = 18446744073709551615,"
                               " @@foreign_key_checks + 0,"
                               " @@unique_checks + 0, @@autocommit + 0,"
-                              " @@sql_auto_is_null + 0,"
+                              " @@sql_auto_is_null + 0, @@sql_big_selects + 0,"
                               " @@completion_type, 0 ="
                               "/*M! @@max_statement_time */"
                               "/*!80017 @@max_execution_time */)",
                               pool),
-               "0 1 1 1 1 0 NO_CHAIN 1", "%s: nobody else's settings", of);
+               "0 1 1 1 1 0 1 NO_CHAIN 1", "%s: nobody else's settings", of);
     }
 }
 
@@ -363,6 +365,40 @@ static void sqlite_file_held(cm_store_t *store, apr_pool_t *pool)
     waitpid(child, NULL, 0);
 }
 
+/* A backup is put in place of the file while connections have it open: one of
+ * our own, and one of mod_dbd's. */
+static void sqlite_file_replaced(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *file = apr_pstrcat(pool, database_params(), "-live", NULL);
+    const char *backup = apr_pstrcat(pool, file, "-backup", NULL);
+    const apr_dbd_driver_t *driver;
+    cm_store_t *stores[2];
+    apr_dbd_t *handle;
+    int i;
+
+    if (cm_dialect_of_store(store)->database != CM_SQLITE3)
+        return;
+    database_must(cm_store_open(&stores[0], "sqlite3", file, pool));
+    database_run(stores[0], "CREATE TABLE w (n int)");
+    apr_dbd_get_driver(pool, "sqlite3", &driver);
+    apr_dbd_open(driver, pool, file, &handle);
+    database_must(cm_store_attach(&stores[1], driver, handle, pool));
+    database_run(stores[0], apr_psprintf(pool, "VACUUM INTO '%s'", backup));
+    for (i = 0; i < 2; i++)
+        database_run(stores[i], "INSERT INTO w VALUES (1)");
+    ok(!rename(backup, file), "sqlite3: the file is replaced");
+    for (i = 0; i < 2; i++)
+        database_run(stores[i], "INSERT INTO w VALUES (2)");
+    for (i = 0; i < 2; i++)
+        is_str(database_value(stores[i], "SELECT group_concat(n) FROM w", pool),
+               "2,2", "sqlite3: connection %d goes on in the new one", i);
+    ok(!unlink(file), "sqlite3: the file is gone");
+    ok(database_fails(cm_transaction_begin(stores[1], pool), CM_UNAVAILABLE,
+                      "is gone"),
+       "sqlite3: which is reported");
+    ok(access(file, F_OK), "sqlite3: and makes no other one");
+}
+
 int main(void)
 {
     if (!database_any())
@@ -374,5 +410,6 @@ int main(void)
     database_each("attached", attached);
     database_each("writers of SQLite", sqlite_writers);
     database_each("a held file of SQLite", sqlite_file_held);
+    database_each("a replaced file of SQLite", sqlite_file_replaced);
     return done_testing();
 }
