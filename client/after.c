@@ -56,8 +56,8 @@ void sync_after_run(int *done, sync_client_t *client)
     cm_error_t *err = run_statements(done, client);
     cm_error_t *other = run_command(client);
 
-    sync_client_fail(client, err);
-    sync_client_fail(client, other);
+    sync_client_exit_with(client, err);
+    sync_client_exit_with(client, other);
     if (err && other)
         sync_output_error(client->output, NULL, other, client->pool);
     sync_alert_close(alert, err ? err : other, NULL, 0);

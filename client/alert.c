@@ -11,7 +11,6 @@
 #include "memory.h"
 #include "notify.h"
 
-#define RUNS_TO_WAIT 3         /* failed runs, if it may pass by itself */
 #define REMIND       86400     /* seconds between two reports of a problem */
 #define PATIENT_RUNS 5         /* failed runs before the peer is tried less */
 #define LONGEST      (15 * 60) /* seconds between two tries */
@@ -375,7 +374,7 @@ static void meet_trouble(const sync_alert_t *alert, const cm_error_t *err)
     sync_output_add_text(alert->memory, "reason",
                          cm_error_text(err, alert->pool));
     sync_output_add_text(alert->memory, "hint", err->hint);
-    if (!told && (!away || runs >= RUNS_TO_WAIT))
+    if (!told && (!away || runs >= SYNC_ALERT_PATIENCE))
         event = "trouble";
     else if (told && cm_clock_is_past(told, alert->now, REMIND - 1))
         event = "reminder";

@@ -24,6 +24,10 @@ typedef struct sync_alert_t sync_alert_t;
 #define SYNC_ALERT_AFTER   "/after"
 #define SYNC_ALERT_NOTIFY  "/notify"
 
+/* So many runs in a row may fail for a cause that may pass by itself, before
+ * that is a problem. */
+#define SYNC_ALERT_PATIENCE 3
+
 /* Read what is remembered of NAME: a peer, this node, or one of the above. A
  * file that cannot be read is as good as none. */
 sync_alert_t *sync_alert_open(const sync_client_t *client, const char *name,

@@ -43,7 +43,8 @@ void sync_check_catalog(sync_check_t *check);
  * of this node. */
 void sync_check_models(sync_check_t *check, cm_session_t *session);
 
-/* Judge the way to the peer, or remember when it was here last. */
+/* Judge the way to PEER, step by step; of one that connects to this node, say
+ * when it did so last. */
 void sync_check_peer(sync_check_t *check, const cm_peer_settings_t *peer);
 
 #endif

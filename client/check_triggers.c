@@ -44,8 +44,8 @@ static int is_write(const reading_t *reading)
            (is(reading->one, "from") && is(reading->before, "delete"));
 }
 
-/* Warn of WHAT the trigger does. OR: what else helps, or NULL. */
-static void warn(reading_t *reading, const char *what, const char * or)
+/* Warn of WHAT the trigger does. ALSO: what else helps, or NULL. */
+static void warn(reading_t *reading, const char *what, const char *also)
 {
     sync_check_catalog_t *on = reading->on;
     apr_pool_t *pool = on->check->client->pool;
@@ -59,7 +59,7 @@ static void warn(reading_t *reading, const char *what, const char * or)
             pool,
             "let it ask whether communicator_applying() first (SQLite: "
             "whether that table has a row)%s%s",
-            or ? ", or " : "", or ? or : ""),
+            also ? ", or " : "", also ? also : ""),
         apr_psprintf(pool, "the trigger '%s' %s", reading->trigger->name,
                      what));
 }
@@ -72,9 +72,9 @@ static const cm_catalog_table_t *table_of(const reading_t *reading,
     return cm_catalog_table(reading->on->catalog, dot ? dot + 1 : word);
 }
 
-/* The trigger writes into TABLE. OR: as for warn(). */
+/* The trigger writes into TABLE. ALSO: as for warn(). */
 static void check_write(reading_t *reading, const cm_catalog_table_t *table,
-                        const char * or)
+                        const char *also)
 {
     const sync_check_catalog_t *on = reading->on;
     const cm_model_t *model =
@@ -86,7 +86,7 @@ static void check_write(reading_t *reading, const cm_catalog_table_t *table,
                           "writes into '%s', as the peer's may do: what comes "
                           "from the peer makes it write once more",
                           model->table),
-             or);
+             also);
 }
 
 /* The trigger assigns a value to the column NAME of the row itself, or (SQLite)

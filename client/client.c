@@ -42,14 +42,14 @@ cm_error_t *sync_client_node(sync_client_t *client)
                         client->pool);
 }
 
-void sync_client_failed(sync_client_t *client, const char *peer,
+void sync_client_report(sync_client_t *client, const char *peer,
                         const cm_error_t *err)
 {
     sync_output_error(client->output, peer, err, client->pool);
     client->status = cm_error_code_exit_status(err->code);
 }
 
-void sync_client_fail(sync_client_t *client, const cm_error_t *err)
+void sync_client_exit_with(sync_client_t *client, const cm_error_t *err)
 {
     if (err && (client->status == 0 ||
                 client->status == cm_error_code_exit_status(CM_TIMEOUT)))

@@ -25,13 +25,13 @@ cm_error_t *sync_client_store(sync_client_t *client) CM_UNUSED_RESULT;
 /* Connect and open the node. Fails as cm_node_open(). */
 cm_error_t *sync_client_node(sync_client_t *client) CM_UNUSED_RESULT;
 
-/* Print ERR about PEER, and make its exit status that of the command. */
-void sync_client_failed(sync_client_t *client, const char *peer,
+/* Print ERR about PEER (NULL: about this node), and exit with its status. */
+void sync_client_report(sync_client_t *client, const char *peer,
                         const cm_error_t *err);
 
-/* Let the exit status be that of ERR (NULL: nothing failed), unless there is a
- * worse one: what needs a person is worse than what passes by itself. */
-void sync_client_fail(sync_client_t *client, const cm_error_t *err);
+/* Exit with the status of ERR (NULL: nothing failed), unless there is a worse
+ * one: what needs a person is worse than what passes by itself. */
+void sync_client_exit_with(sync_client_t *client, const cm_error_t *err);
 
 /* Return an error of CM_USAGE that says WHAT, with a hint to the help of the
  * command. */

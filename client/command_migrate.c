@@ -169,6 +169,15 @@ static cm_error_t *find_model(const cm_model_t **model,
                              APR_ARRAY_IDX(words, 0, const char *));
 }
 
+static void say_nothing_done(const migration_t *migration)
+{
+    const sync_client_t *client = migration->client;
+
+    if (!migration->steps)
+        sync_output_line(client->output, "%snothing to do",
+                         client->options->migrate.dry_run ? "-- " : "");
+}
+
 static cm_error_t *drop_triggers(migration_t *migration,
                                  const cm_model_t *model)
 {
@@ -184,41 +193,44 @@ static cm_error_t *drop_triggers(migration_t *migration,
                          "changes in these tables are not published until "
                          "`communicator-sync migrate` has made the triggers "
                          "again");
+    say_nothing_done(migration);
     return NULL;
+}
+
+/* Create or upgrade tables and triggers, then say and do what that leaves. */
+static cm_error_t *upgrade(migration_t *migration, sync_client_t *client)
+{
+    const int dry_run = client->options->migrate.dry_run;
+    cm_gem_tables_e gem;
+
+    CM_TRY(cm_gem_tables_find(&gem, client->store, client->pool));
+    CM_TRY_FOR(cm_migrate_run(client->store, client->settings, dry_run, on_step,
+                              migration, client->pool),
+               client->pool, "cannot migrate");
+    say_nothing_done(migration);
+    if (gem == CM_GEM_TABLES_NAMELESS)
+        sync_output_warn(client->output, NULL, "%s; %s",
+                         CM_GEM_TABLES_NAMELESS_TEXT,
+                         CM_GEM_TABLES_NAMELESS_HINT);
+    if (migration->steps)
+        CM_TRY(warn_of_classes(client));
+    if (dry_run)
+        return NULL;
+    CM_TRY(inherit(client));
+    if (migration->steps)
+        CM_TRY(tell_history(client));
+    CM_TRY(publish_unread(client));
+    return warn_of_gems(client);
 }
 
 cm_error_t *sync_command_migrate(sync_client_t *client)
 {
     migration_t migration = {client, 0};
-    cm_gem_tables_e gem;
-    int dry_run = client->options->migrate.dry_run;
     const cm_model_t *model;
 
     CM_TRY(find_model(&model, client));
     CM_TRY(sync_client_store(client));
-    CM_TRY(cm_gem_tables_find(&gem, client->store, client->pool));
-    if (client->options->migrate.drop_triggers)
-        CM_TRY(drop_triggers(&migration, model));
-    else
-        CM_TRY_FOR(cm_migrate_run(client->store, client->settings, dry_run,
-                                  on_step, &migration, client->pool),
-                   client->pool, "cannot migrate");
-    if (migration.steps == 0)
-        sync_output_line(client->output, "%snothing to do",
-                         dry_run ? "-- " : "");
-    if (client->options->migrate.drop_triggers)
-        return NULL;
-    if (gem == CM_GEM_TABLES_NAMELESS)
-        sync_output_warn(client->output, NULL, "%s; %s",
-                         CM_GEM_TABLES_NAMELESS_TEXT,
-                         CM_GEM_TABLES_NAMELESS_HINT);
-    if (migration.steps)
-        CM_TRY(warn_of_classes(client));
-    if (dry_run)
-        return NULL;
-    CM_TRY(inherit(client));
-    if (migration.steps)
-        CM_TRY(tell_history(client));
-    CM_TRY(publish_unread(client));
-    return warn_of_gems(client);
+    return client->options->migrate.drop_triggers
+               ? drop_triggers(&migration, model)
+               : upgrade(&migration, client);
 }

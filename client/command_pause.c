@@ -48,7 +48,7 @@ static cm_error_t *set(sync_client_t *client, int pause)
         if (!err)
             report(client, peer->name, pause);
         else
-            sync_client_failed(client, peer->name,
+            sync_client_report(client, peer->name,
                                cm_error_make(pool, err->code, err, __FILE__,
                                              __LINE__, "cannot be %s",
                                              pause ? "paused" : "resumed"));

@@ -196,7 +196,7 @@ cm_error_t *sync_command_recover(sync_client_t *client)
         cm_error_t *err = recover(&needed, &renewed, client, peer);
 
         if (err)
-            sync_client_failed(client, peer->name, err);
+            sync_client_report(client, peer->name, err);
         else
             report(client, peer->name, needed);
         any |= !err && needed;

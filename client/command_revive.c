@@ -41,10 +41,9 @@ static cm_error_t *ask(apr_int64_t *revived, const sync_client_t *client,
     return NULL;
 }
 
-static cm_error_t *ask_peers(apr_int64_t *revived, sync_client_t *client,
-                             const apr_array_header_t *peers,
-                             const cm_model_t *model,
-                             const apr_array_header_t *identities)
+static void ask_peers(apr_int64_t *revived, sync_client_t *client,
+                      const apr_array_header_t *peers, const cm_model_t *model,
+                      const apr_array_header_t *identities)
 {
     int i;
 
@@ -57,11 +56,10 @@ static cm_error_t *ask_peers(apr_int64_t *revived, sync_client_t *client,
             continue;
         err = ask(revived, client, peer, model, identities);
         if (err)
-            sync_client_failed(client, peer->name, err);
+            sync_client_report(client, peer->name, err);
         if (*revived)
             report(client, peer->name, *revived);
     }
-    return NULL;
 }
 
 /* Open the node, keep other runs away, and find what the words name. */
@@ -102,7 +100,7 @@ cm_error_t *sync_command_revive(sync_client_t *client)
     if (revived)
         report(client, client->settings->name, revived);
     else if (identities->nelts)
-        CM_TRY(ask_peers(&revived, client, peers, model, identities));
+        ask_peers(&revived, client, peers, model, identities);
     sync_after_run(&acted, client);
     if (revived || client->status)
         return NULL;

@@ -208,8 +208,8 @@ static void note(sync_cycle_peer_t *one, const cm_session_t *session,
     one->received = session->peer->received;
 }
 
-static cm_error_t *sync_peer(sync_client_t *client, const sync_cycle_t *cycle,
-                             sync_cycle_peer_t *one, apr_pool_t *pool)
+static cm_error_t *run_peer(sync_client_t *client, const sync_cycle_t *cycle,
+                            sync_cycle_peer_t *one, apr_pool_t *pool)
 {
     const cm_peer_settings_t *peer = one->settings;
     const int follows = client->options->run.follow;
@@ -344,7 +344,7 @@ static cm_error_t *begin(sync_client_t *client, sync_cycle_t *cycle)
 }
 
 /* Serve each peer; return how many messages have moved. */
-static apr_int64_t sync_peers(sync_client_t *client, const sync_cycle_t *cycle)
+static apr_int64_t run_peers(sync_client_t *client, const sync_cycle_t *cycle)
 {
     apr_int64_t moved = 0;
     apr_pool_t *iterpool;
@@ -360,9 +360,9 @@ static apr_int64_t sync_peers(sync_client_t *client, const sync_cycle_t *cycle)
         if (one->skip)
             continue;
         apr_pool_clear(iterpool);
-        err = sync_peer(client, cycle, one, iterpool);
+        err = run_peer(client, cycle, one, iterpool);
         moved += one->moved;
-        sync_client_fail(client, err);
+        sync_client_exit_with(client, err);
         if ((err && err->code == CM_INTERRUPTED) || sync_stop_is_late() ||
             (client->options->run.follow && sync_stop_is_asked()))
             break;
@@ -372,7 +372,7 @@ static apr_int64_t sync_peers(sync_client_t *client, const sync_cycle_t *cycle)
 }
 
 /* A run, or one of many cycles. */
-static void sync_cycle(sync_client_t *client, sync_cycle_t *cycle)
+static void run_cycle(sync_client_t *client, sync_cycle_t *cycle)
 {
     int files = cycle->full ? report_files(client, cycle->peers) : 0, done;
     cm_error_t *err = begin(client, cycle);
@@ -382,7 +382,7 @@ static void sync_cycle(sync_client_t *client, sync_cycle_t *cycle)
         client->status = cm_error_code_exit_status(err->code);
         return;
     }
-    if (sync_peers(client, cycle) || cycle->full)
+    if (run_peers(client, cycle) || cycle->full)
         sync_after_run(&done, client);
     if (client->status == 0 && cycle->full) {
         retain(client);
@@ -405,12 +405,12 @@ static cm_error_t *follow(sync_client_t *client, sync_cycle_t *cycle)
 {
     int again;
 
-    CM_TRY(sync_follow(&again, client, cycle, sync_cycle));
+    CM_TRY(sync_follow(&again, client, cycle, run_cycle));
     end_journal(client);
     return again ? sync_follow_again(client) : NULL;
 }
 
-static cm_error_t *sync_all(sync_client_t *client, int directions)
+static cm_error_t *run_all(sync_client_t *client, int directions)
 {
     sync_cycle_t cycle = {.directions = directions, .full = 1};
     apr_array_header_t *peers;
@@ -426,21 +426,21 @@ static cm_error_t *sync_all(sync_client_t *client, int directions)
             .settings = APR_ARRAY_IDX(peers, i, const cm_peer_settings_t *)};
     if (client->options->run.follow)
         return follow(client, &cycle);
-    sync_cycle(client, &cycle);
+    run_cycle(client, &cycle);
     return NULL;
 }
 
 cm_error_t *sync_command_sync_both(sync_client_t *client)
 {
-    return sync_all(client, CM_RUN_PUSH | CM_RUN_PULL);
+    return run_all(client, CM_RUN_PUSH | CM_RUN_PULL);
 }
 
 cm_error_t *sync_command_sync_push(sync_client_t *client)
 {
-    return sync_all(client, CM_RUN_PUSH);
+    return run_all(client, CM_RUN_PUSH);
 }
 
 cm_error_t *sync_command_sync_pull(sync_client_t *client)
 {
-    return sync_all(client, CM_RUN_PULL);
+    return run_all(client, CM_RUN_PULL);
 }

@@ -15,9 +15,15 @@
 /* So many records that differ are listed; --verbose and --json list all. */
 #define SHOWN 20
 
-static const char *const kinds[] = {"open",          "equal",   "under way",
-                                    "parked",        "differs", "missing here",
-                                    "missing there", "kept",    "outside"};
+static const char *const kinds[] = {[CM_RECORD_OPEN] = "open",
+                                    [CM_RECORD_EQUAL] = "equal",
+                                    [CM_RECORD_UNDER_WAY] = "under way",
+                                    [CM_RECORD_PARKED] = "parked",
+                                    [CM_RECORD_DIFFERS] = "differs",
+                                    [CM_RECORD_MISSING_HERE] = "missing here",
+                                    [CM_RECORD_MISSING_THERE] = "missing there",
+                                    [CM_RECORD_KEPT] = "kept",
+                                    [CM_RECORD_OUTSIDE] = "outside"};
 
 static int is_found(const cm_difference_t *difference)
 {
@@ -458,7 +464,7 @@ cm_error_t *sync_command_verify(sync_client_t *client)
         if (err && peers->nelts == 1)
             return err;
         if (err)
-            sync_client_failed(client, peer->name, err);
+            sync_client_report(client, peer->name, err);
     }
     return NULL;
 }

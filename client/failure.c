@@ -16,7 +16,7 @@ static cm_error_t *hint_at(cm_error_t *err, const sync_failure_t *failure,
                          place->line);
 }
 
-/* Return the code of the error for RC. */
+/* Return the code of the error that libcurl's result means. */
 static cm_code_e code_of(const sync_failure_t *failure)
 {
     switch (failure->result) {
@@ -121,7 +121,7 @@ static int is_of_proxy(const sync_failure_t *failure)
 static const struct {
     const char *part, *what, *hint;
     int place;
-} troubles[] = {
+} tls_failures[] = {
     {"wrong version number", "no TLS is spoken at this port",
      "uri= must name the port of https", 1},
     {"packet length too long", "no TLS is spoken at this port",
@@ -175,14 +175,16 @@ static cm_error_t *no_tls(const sync_failure_t *failure, apr_pool_t *pool)
     cm_error_t *err;
     int i = 0;
 
-    while (!strstr(words, troubles[i].part))
+    while (!strstr(words, tls_failures[i].part))
         i++;
-    if (troubles[i].what)
-        err = CM_FAIL(pool, CM_TLS, "%s: %s: %s", uri, troubles[i].what, words);
+    if (tls_failures[i].what)
+        err = CM_FAIL(pool, CM_TLS, "%s: %s: %s", uri, tls_failures[i].what,
+                      words);
     else
         err = CM_FAIL(pool, CM_TLS, "%s: %s", uri, words);
-    return troubles[i].place ? hint_at(err, failure, troubles[i].hint, pool)
-                             : cm_error_hint(err, pool, "%s", troubles[i].hint);
+    return tls_failures[i].place
+               ? hint_at(err, failure, tls_failures[i].hint, pool)
+               : cm_error_hint(err, pool, "%s", tls_failures[i].hint);
 }
 
 /* A file of certificates that cannot be used. */

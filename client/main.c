@@ -62,7 +62,7 @@ int main(int argc, const char *const *argv)
     if (err && client.options && client.options->status.nagios)
         client.status = sync_monitor_unknown(err, client.pool);
     else if (err)
-        sync_client_failed(&client, NULL, err);
+        sync_client_report(&client, NULL, err);
     if (fflush(stdout) != 0 && client.status == 0)
         client.status = cm_error_code_exit_status(CM_FILE);
     apr_pool_destroy(client.pool);

@@ -14,6 +14,8 @@
 
 #include "folder.h"
 
+#define FILE_NAME "/status.json"
+
 static apr_status_t put(void *baton)
 {
     json_object_put(baton);
@@ -34,7 +36,7 @@ static cm_error_t *unreadable(const char *path, cm_code_e code, const char *why,
 static cm_error_t *read_file(json_object **all, const char *directory,
                              apr_pool_t *pool)
 {
-    const char *path = apr_pstrcat(pool, directory, "/status.json", NULL);
+    const char *path = apr_pstrcat(pool, directory, FILE_NAME, NULL);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat info;
 
@@ -60,8 +62,7 @@ static const char *spare_of(const char *directory, apr_pool_t *pool)
     const char *spare = sync_folder_spare(directory, 0, pool);
     struct stat info;
 
-    if (!spare ||
-        stat(apr_pstrcat(pool, spare, "/status.json", NULL), &info) != 0)
+    if (!spare || stat(apr_pstrcat(pool, spare, FILE_NAME, NULL), &info) != 0)
         return NULL;
     return spare;
 }
@@ -182,7 +183,7 @@ static cm_error_t *replace(const char *path, json_object *all, apr_pool_t *pool)
 /* Lock the memory in FOLDER; *FD holds the lock until it is closed. */
 static cm_error_t *lock_memory(int *fd, const char *folder, apr_pool_t *pool)
 {
-    const char *path = apr_pstrcat(pool, folder, "/status.json.lock", NULL);
+    const char *path = apr_pstrcat(pool, folder, FILE_NAME ".lock", NULL);
     cm_error_t *err;
 
     *fd = sync_folder_open(path);
@@ -208,10 +209,10 @@ cm_error_t *sync_memory_write(const sync_client_t *client, const char *name,
     CM_TRY(lock_memory(&fd, folder, pool));
     all = read_all(directory, pool);
     json_object_object_add(all, name, json_object_get(member));
-    err = replace(apr_pstrcat(pool, folder, "/status.json", NULL), all, pool);
+    err = replace(apr_pstrcat(pool, folder, FILE_NAME, NULL), all, pool);
     /* The folder can be written again and has all that was in the other. */
     if (!err && spare && strcmp(spare, folder) != 0)
-        unlink(apr_pstrcat(pool, spare, "/status.json", NULL));
+        unlink(apr_pstrcat(pool, spare, FILE_NAME, NULL));
     json_object_put(all);
     close(fd);
     return err;

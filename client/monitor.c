@@ -11,10 +11,6 @@
 #include "alert.h"
 #include "memory.h"
 
-/* So many runs in a row may fail for a cause that passes by itself, before it
- * is a problem. */
-#define RUNS_TO_WAIT 3
-
 static void add(cm_health_t *health, cm_severity_e severity, const char *peer,
                 const char *text, const char *hint)
 {
@@ -31,7 +27,8 @@ static int is_passing(const sync_runs_t *runs)
 
 static int is_young(const sync_runs_t *runs)
 {
-    return runs->reason && is_passing(runs) && runs->failed < RUNS_TO_WAIT;
+    return runs->reason && is_passing(runs) &&
+           runs->failed < SYNC_ALERT_PATIENCE;
 }
 
 const char *sync_monitor_young_failure(const sync_client_t *client,

@@ -46,8 +46,7 @@ void sync_output_line(const sync_output_t *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Print a line that matters only to a person who watches: on a terminal, or
- * with
- * --verbose. */
+ * with --verbose. */
 void sync_output_summary(const sync_output_t *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
