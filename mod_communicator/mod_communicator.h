@@ -25,14 +25,14 @@ typedef struct mod_status_cache_t mod_status_cache_t; /* status.c */
  * may see a mixture of two samples. */
 typedef struct mod_sample_t {
     apr_int64_t taken_at; /* microseconds; 0: nothing yet */
-    int severity;         /* cm_severity_e */
-    apr_int64_t pending, oldest, parked, last_contact; /* cm_health_sums_t */
+    cm_severity_e severity;
+    cm_health_sums_t sums;
 
     /* For the watchdog alone: what it has logged. */
-    apr_int64_t checked_at, logged_at;
-    apr_uint32_t logged; /* hash of the words; 0: all is well */
-    apr_uint64_t silent; /* a bit per peer */
-    int unwritten;       /* the journal cannot be written */
+    apr_int64_t checked_at, logged_at; /* microseconds; 0: never */
+    apr_uint32_t logged;               /* hash of the words; 0: all is well */
+    apr_uint64_t silent;               /* a bit per peer */
+    int unwritten;                     /* the journal cannot be written */
 } mod_sample_t;
 
 /* Settings of a server or virtual host. */

@@ -19,35 +19,36 @@ static apr_int64_t seconds_since(apr_int64_t moment)
 
 /* One number per line, and each name only once: programs that read ?auto
  * expect that. */
-static void print_short(request_rec *r, const mod_sample_t *sums)
+static void print_short(request_rec *r, const mod_sample_t *all)
 {
-    ap_rprintf(r, "CommunicatorState: %d\n", sums->severity);
-    ap_rprintf(r, "CommunicatorPending: " FMT "\n", sums->pending);
-    ap_rprintf(r, "CommunicatorOldestPending: " FMT "\n", sums->oldest);
-    ap_rprintf(r, "CommunicatorParked: " FMT "\n", sums->parked);
-    ap_rprintf(r, "CommunicatorLastContact: " FMT "\n", sums->last_contact);
+    ap_rprintf(r, "CommunicatorState: %d\n", all->severity);
+    ap_rprintf(r, "CommunicatorPending: " FMT "\n", all->sums.pending);
+    ap_rprintf(r, "CommunicatorOldestPending: " FMT "\n", all->sums.oldest);
+    ap_rprintf(r, "CommunicatorParked: " FMT "\n", all->sums.parked);
+    ap_rprintf(r, "CommunicatorLastContact: " FMT "\n", all->sums.age);
     ap_rprintf(r, "CommunicatorSampleAge: " FMT "\n",
-               seconds_since(sums->taken_at));
+               seconds_since(all->taken_at));
 }
 
-/* Add ONE to SUMS: the worst state, the oldest times, the sum of messages. */
-static void add(mod_sample_t *sums, const mod_sample_t *one)
+/* Add ONE to ALL: the worst state, the oldest times, the sum of messages. */
+static void add(mod_sample_t *all, const mod_sample_t *one)
 {
-    if (!sums->taken_at) {
-        *sums = *one;
+    cm_health_sums_t *sums = &all->sums;
+
+    if (!all->taken_at) {
+        *all = *one;
         return;
     }
-    if (sums->severity < one->severity)
-        sums->severity = one->severity;
-    if (sums->oldest < one->oldest)
-        sums->oldest = one->oldest;
-    if (one->last_contact < 0 ||
-        (sums->last_contact >= 0 && sums->last_contact < one->last_contact))
-        sums->last_contact = one->last_contact;
-    if (sums->taken_at > one->taken_at)
-        sums->taken_at = one->taken_at;
-    sums->pending += one->pending;
-    sums->parked += one->parked;
+    if (cm_health_severity_is_worse(one->severity, all->severity))
+        all->severity = one->severity;
+    if (sums->oldest < one->sums.oldest)
+        sums->oldest = one->sums.oldest;
+    if (one->sums.age < 0 || (sums->age >= 0 && sums->age < one->sums.age))
+        sums->age = one->sums.age;
+    if (all->taken_at > one->taken_at)
+        all->taken_at = one->taken_at;
+    sums->pending += one->sums.pending;
+    sums->parked += one->sums.parked;
 }
 
 static const char *span(apr_int64_t seconds, apr_pool_t *pool)
@@ -59,21 +60,22 @@ static void print_row(request_rec *r, const char *name, const mod_sample_t *one)
 {
     const char *contact = "never";
 
-    if (one->last_contact >= 0)
-        contact = apr_pstrcat(r->pool, span(one->last_contact, r->pool), " ago",
-                              NULL);
+    if (one->sums.age >= 0)
+        contact =
+            apr_pstrcat(r->pool, span(one->sums.age, r->pool), " ago", NULL);
     ap_rprintf(r,
                "<tr><td>%s</td><td>%s</td><td>" FMT "</td><td>%s</td><td>" FMT
                "</td><td>%s</td><td>%s ago</td></tr>\n",
                ap_escape_html(r->pool, name),
-               cm_health_severity_name(one->severity), one->pending,
-               one->pending ? span(one->oldest, r->pool) : "-", one->parked,
-               contact, span(seconds_since(one->taken_at), r->pool));
+               cm_health_severity_name(one->severity), one->sums.pending,
+               one->sums.pending ? span(one->sums.oldest, r->pool) : "-",
+               one->sums.parked, contact,
+               span(seconds_since(one->taken_at), r->pool));
 }
 
 int mod_status_hook(request_rec *r, int flags)
 {
-    mod_sample_t sums = {0};
+    mod_sample_t all = {0};
     server_rec *each;
 
     for (each = ap_server_conf; each; each = each->next) {
@@ -81,20 +83,20 @@ int mod_status_hook(request_rec *r, int flags)
 
         if (!config || !config->sample || !config->sample->taken_at)
             continue;
-        if (!(flags & AP_STATUS_SHORT) && !sums.taken_at)
+        if (!(flags & AP_STATUS_SHORT) && !all.taken_at)
             ap_rputs("<hr />\n<h2>Communicator</h2>\n<table border=\"0\">\n"
                      "<tr><th>Node</th><th>State</th><th>Pending</th>"
                      "<th>Oldest</th><th>Parked</th><th>Last contact</th>"
                      "<th>Seen</th></tr>\n",
                      r);
-        add(&sums, config->sample);
+        add(&all, config->sample);
         if (!(flags & AP_STATUS_SHORT))
             print_row(r, config->settings->name, config->sample);
     }
-    if (!sums.taken_at)
+    if (!all.taken_at)
         return OK;
     if (flags & AP_STATUS_SHORT)
-        print_short(r, &sums);
+        print_short(r, &all);
     else
         ap_rputs("</table>\n", r);
     return OK;

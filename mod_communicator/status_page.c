@@ -296,21 +296,24 @@ static const char *clock_of(const page_t *page, const cm_peer_t *known)
         (tenths < 0 ? -tenths : tenths) % 10);
 }
 
+/* Return LIST (NULL: empty) with COUNT and WORDS at its end, if COUNT is more
+ * than 0. */
+static const char *with_count(page_t *page, const char *list, apr_int64_t count,
+                              const char *words)
+{
+    if (count <= 0)
+        return list;
+    return apr_psprintf(page->pool, "%s%s%s %s", list ? list : "",
+                        list ? ", " : "", number(page, count), words);
+}
+
 static void put_parked_cell(page_t *page, const cm_status_peer_t *state)
 {
-    const char *small = NULL;
+    const char *small =
+        with_count(page, NULL, state->waiting, "waiting for other records");
 
-    if (state->waiting)
-        small = apr_psprintf(page->pool, "%s waiting for other records",
-                             number(page, state->waiting));
-    if (state->said.parked > 0)
-        small =
-            apr_psprintf(page->pool, "%s%s%s there", small ? small : "",
-                         small ? ", " : "", number(page, state->said.parked));
-    if (state->withheld.count > 0)
-        small = apr_psprintf(page->pool, "%s%s%s withheld", small ? small : "",
-                             small ? ", " : "",
-                             number(page, state->withheld.count));
+    small = with_count(page, small, state->said.parked, "there");
+    small = with_count(page, small, state->withheld.count, "withheld");
     put_cell(page, "Parked", number(page, state->parked - state->waiting),
              small);
 }

@@ -164,14 +164,9 @@ static void log_silence(const look_t *look, apr_pool_t *pool)
 static void keep(mod_sample_t *sample, const cm_health_t *health,
                  const apr_array_header_t *problems)
 {
-    cm_health_sums_t sums = cm_health_sum(health);
-
     sample->severity =
         problems->nelts ? CM_SEVERITY_CRITICAL : health->severity;
-    sample->pending = sums.pending;
-    sample->oldest = sums.oldest;
-    sample->parked = sums.parked;
-    sample->last_contact = sums.age;
+    sample->sums = cm_health_sum(health);
     sample->taken_at = health->taken_at;
 }
 
@@ -270,7 +265,7 @@ static apr_interval_time_t prepare(server_rec *first, apr_pool_t *pconf)
     mod_sample_t *samples;
     server_rec *each;
     apr_shm_t *memory;
-    apr_size_t size = 0;
+    apr_size_t size = 0, count = 0;
 
     for (each = first; each; each = each->next)
         size += sizeof(mod_sample_t);
@@ -278,18 +273,17 @@ static apr_interval_time_t prepare(server_rec *first, apr_pool_t *pconf)
         return 0;
     samples = apr_shm_baseaddr_get(memory);
     memset(samples, 0, size);
-    size = 0;
     for (each = first; each; each = each->next) {
         mod_server_t *config = mod_server_own(first, each);
 
         if (!config || !config->endpoints)
             continue;
-        config->sample = &samples[size++];
+        config->sample = &samples[count++];
         if (config->settings->expect_every &&
             interval > config->settings->expect_every / 2)
             interval = config->settings->expect_every / 2;
     }
-    if (!size)
+    if (!count)
         return 0;
     return interval < LEAST_INTERVAL ? LEAST_INTERVAL : interval;
 }

@@ -120,7 +120,8 @@ static void judge_queue(cm_health_t *health, cm_health_peer_t *peer,
         "run `communicator-sync check`");
 }
 
-/* Add a problem with PEER when SECONDS are more than LIMITS allow. */
+/* Add a problem with PEER, TEXT, when AGE (microseconds) is more than LIMITS
+ * allow. */
 static void judge_age(cm_health_t *health, cm_health_peer_t *peer,
                       const cm_health_limits_t *limits, apr_int64_t age,
                       const char *text)

@@ -4,7 +4,6 @@
 
 #include <apr_strings.h>
 
-#include "record/reference.h"
 #include "outbox/aliases.h"
 #include "verify/compare.h"
 
@@ -71,23 +70,6 @@ static const char *shown(const cm_verify_column_t *column,
                        NULL);
 }
 
-/* Return the model that COLUMN refers to in a record with VALUES. NULL: none,
- * or a column that is not compared names it. */
-static const cm_model_t *model_of(const cm_verify_t *verify,
-                                  const cm_verify_column_t *column,
-                                  const cm_value_t *values)
-{
-    const cm_column_t *here = cm_table_column(verify->table, column->name);
-    const int *name = here->named_by
-                          ? apr_hash_get(verify->places, here->named_by->name,
-                                         APR_HASH_KEY_STRING)
-                          : NULL;
-    const cm_value_t none = {.kind = CM_ABSENT};
-
-    return cm_reference_model(verify->node->settings, here,
-                              name ? values[*name] : none);
-}
-
 /* Find the columns in which HERE and THERE differ, and which side has the newer
  * value. */
 static cm_error_t *compare_values(cm_difference_t *difference,
@@ -108,9 +90,13 @@ static cm_error_t *compare_values(cm_difference_t *difference,
         if (is_same_value(a, b))
             continue;
         if (column->reference) {
-            CM_TRY(compare_names(&same, work,
-                                 model_of(work->verify, column, here->values),
-                                 a, b, scratch_pool));
+            CM_TRY(compare_names(
+                &same, work,
+                cm_verify_values_model(
+                    work->verify,
+                    cm_table_column(work->verify->table, column->name),
+                    here->values),
+                a, b, scratch_pool));
             if (same)
                 continue;
         }

@@ -150,30 +150,33 @@ static cm_error_t *identify_references(cm_value_t **rows, int count,
     return NULL;
 }
 
+const cm_model_t *cm_verify_values_model(const cm_verify_t *verify,
+                                         const cm_column_t *column,
+                                         const cm_value_t *values)
+{
+    const cm_value_t none = {.kind = CM_ABSENT};
+    const int *name = column->named_by
+                          ? apr_hash_get(verify->places, column->named_by->name,
+                                         APR_HASH_KEY_STRING)
+                          : NULL;
+
+    return cm_reference_model(verify->node->settings, column,
+                              name ? values[*name] : none);
+}
+
 /* Return those of ROWS in which COLUMN refers to a record of MODEL; NULL for
- * the others. Where no column that is compared says so, all are left as they
- * are. */
+ * the others. */
 static cm_value_t **rows_of_model(cm_value_t **rows, int count,
                                   const cm_verify_t *verify,
                                   const cm_column_t *column,
                                   const cm_model_t *model, apr_pool_t *pool)
 {
     cm_value_t **chosen = apr_pcalloc(pool, (count + 1) * sizeof(*chosen));
-    const cm_settings_t *settings = verify->node->settings;
-    const int *name = column->named_by
-                          ? apr_hash_get(verify->places, column->named_by->name,
-                                         APR_HASH_KEY_STRING)
-                          : NULL;
     int i;
 
-    for (i = 0; i < count; i++) {
-        const cm_value_t none = {.kind = CM_ABSENT};
-
-        if (rows[i] &&
-            cm_reference_model(settings, column,
-                               name ? rows[i][*name] : none) == model)
+    for (i = 0; i < count; i++)
+        if (rows[i] && cm_verify_values_model(verify, column, rows[i]) == model)
             chosen[i] = rows[i];
-    }
     return chosen;
 }
 

@@ -119,6 +119,12 @@ cm_error_t *cm_verify_values(const cm_value_t ***rows, apr_size_t *bytes,
                              const char *const *local_ids, int count,
                              apr_pool_t *pool) CM_UNUSED_RESULT;
 
+/* Return the model to whose records COLUMN refers in the row with VALUES. NULL:
+ * to none, or a column that is not compared names it. */
+const cm_model_t *cm_verify_values_model(const cm_verify_t *verify,
+                                         const cm_column_t *column,
+                                         const cm_value_t *values);
+
 /* Return how many records to read next, when COUNT records took BYTES; both are
  * 0 the first time. */
 int cm_verify_values_pace(int count, apr_size_t bytes);
