@@ -68,6 +68,15 @@ sub cost_of {
     return $counted->value($sql) - $before;
 }
 
+# On PostgreSQL, where entries are counted: a run reads once what is gone from
+# the outbox, two rows for each of $rows, and LEFT other entries.
+sub reads_once {
+    my ($driver, $cost, $left, $what) = @_;
+
+    cmp_ok($cost, '<', 3 * $rows + $left, "$what pass what is gone once")
+      if $driver eq 'pgsql';
+}
+
 # A run looks LOOKS times for what waits, and passes what is gone; its batches
 # must not.
 sub is_cheap {
@@ -121,10 +130,14 @@ sub test {
         is_cheap(cost_of($pair, $facade, $central, $what, @sql), $run, 4,
             "received $what");
     }
-    is_cheap(cost_of($pair, $central, $central, 'own inserts', @insert), $run,
-        12, 'inserts that are sent');
-    is_cheap(cost_of($pair, $central, $central, 'own updates', @update), $run,
-        12, 'updates that are sent');
+    reads_once($driver, $run, 0, 'runs without changes');
+    for (['inserts that are sent', @insert],
+        ['updates that are sent', @update]) {
+        my ($what, @sql) = @$_;
+        my $cost = cost_of($pair, $central, $central, $what, @sql);
+        is_cheap($cost, $run, 3, $what);
+        reads_once($driver, $cost, 60 * $changes, $what);
+    }
     $old->run('commit');
     $old->stop;
     $pair->both_have("select count(*) from events where token = 'changed'",

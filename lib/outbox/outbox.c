@@ -3,6 +3,7 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "store/dialect.h"
 #include "node/batches.h"
 #include "node/peer.h"
@@ -119,64 +120,113 @@ static cm_error_t *first_time(apr_int64_t *time, cm_node_t *node,
         &argument, 1, pool);
 }
 
-/* Count the ids above the last one stamped, including those rolled back. */
+/* Count the ids from the first row on that is above what is stamped, including
+ * those rolled back. */
 static cm_error_t *guess_unstamped(apr_int64_t *count, cm_node_t *node,
                                    apr_pool_t *pool)
 {
+    const cm_dialect_t *dialect = cm_dialect_of_store(node->store);
     apr_int64_t guess;
 
-    CM_TRY(cm_statement_number(&guess, node->store,
-                               "SELECT (SELECT id FROM outbound_messages"
-                               " ORDER BY id DESC LIMIT 1)"
-                               " - coalesce((SELECT id FROM outbound_messages"
-                               " WHERE seq = " CM_OUTBOX_HIGHEST "),"
-                               " (SELECT id - 1 FROM outbound_messages"
-                               " ORDER BY id LIMIT 1))",
-                               NULL, 0, pool));
+    CM_TRY(cm_statement_number(
+        &guess, node->store,
+        apr_pstrcat(pool,
+                    "SELECT 1 + (SELECT id FROM outbound_messages"
+                    " ORDER BY id DESC LIMIT 1) - (SELECT id FROM ",
+                    dialect->unstamped, " WHERE ", dialect->no_number,
+                    " AND id > (SELECT stamped_id FROM communicator_node"
+                    " WHERE id = 1)",
+                    dialect->in_order, " LIMIT 1)", NULL),
+        NULL, 0, pool));
     if (guess > *count)
         *count = guess;
     return NULL;
 }
 
+/* Count the rows that WHERE names up to EXACT, then estimate; *OLDEST is the
+ * time of the first one. */
+static cm_error_t *count_where(apr_int64_t *count, apr_int64_t *oldest,
+                               cm_node_t *node, const char *peer,
+                               const char *where, int exact, apr_pool_t *pool)
+{
+    const cm_dialect_t *dialect = cm_dialect_of_store(node->store);
+    const char *which =
+        apr_pstrcat(pool, dialect->unstamped, " WHERE ", where, NULL);
+
+    CM_TRY(count_some(count, node, peer, which, exact, pool));
+    if (*count)
+        CM_TRY(first_time(oldest, node, peer, which, dialect->in_order, pool));
+    return *count == exact ? guess_unstamped(count, node, pool) : NULL;
+}
+
+/* Count the rows without a number. Only where none of those that may be new is
+ * found, all rows are searched. (What came from PEER does not count, but has an
+ * id of the database, so it may be new.) */
+static cm_error_t *count_unstamped(apr_int64_t *count, apr_int64_t *oldest,
+                                   cm_node_t *node, const char *peer, int exact,
+                                   apr_pool_t *pool)
+{
+    const apr_time_t now = cm_clock_now();
+    apr_int64_t last_seq;
+
+    if (cm_dialect_of_store(node->store)->leaves_gaps)
+        CM_TRY(cm_node_refresh(&last_seq, node, pool));
+    CM_TRY(count_where(count, oldest, node, peer,
+                       cm_unstamped_where(node, 0, pool), exact, pool));
+    if (*count || !cm_unstamped_is_due(node))
+        return NULL;
+    CM_TRY(count_where(count, oldest, node, peer,
+                       cm_unstamped_where(node, 1, pool), exact, pool));
+    if (!*count)
+        node->outbox.searched_at = now;
+    return NULL;
+}
+
+/* Count the rows above CONFIRMED, which have a number, beside PACKED messages
+ * in batches. */
+static cm_error_t *count_stamped(cm_pending_t *pending, cm_node_t *node,
+                                 const char *peer, apr_int64_t confirmed,
+                                 apr_int64_t packed, int exact,
+                                 apr_pool_t *pool)
+{
+    const char *which = apr_psprintf(
+        pool, "outbound_messages WHERE seq > %" APR_INT64_T_FMT, confirmed);
+    apr_int64_t oldest;
+
+    CM_TRY(count_some(&pending->count, node, peer, which, exact, pool));
+    if (!pending->count)
+        return NULL;
+    CM_TRY(first_time(&oldest, node, peer, which, " ORDER BY seq", pool));
+    if (!packed || oldest < pending->oldest_clock)
+        pending->oldest_clock = oldest;
+    if (pending->count < exact)
+        return NULL;
+    CM_TRY(cm_statement_number(&pending->count, node->store,
+                               "SELECT " CM_OUTBOX_HIGHEST, NULL, 0, pool));
+    pending->count -= confirmed + packed;
+    return NULL;
+}
+
+/* In the order in which a message goes from one place to the next, so that none
+ * is missed on its way: at most it is counted twice. */
 static cm_error_t *read_pending(cm_pending_t *pending, cm_node_t *node,
                                 const char *peer, int exact, apr_pool_t *pool)
 {
-    const cm_dialect_t *dialect = cm_dialect_of_store(node->store);
-    const char *stamped, *unstamped;
-    apr_int64_t raw, confirmed, last_seq, packed = 0, oldest = 0, published;
+    apr_int64_t raw, oldest = 0, confirmed, packed = 0, published;
     cm_batches_range_t batch;
     cm_peer_t *row;
 
     CM_TRY(cm_peer_find(&row, node, peer, pool));
     confirmed = row ? row->confirmed : 0;
-    stamped = apr_psprintf(
-        pool, "outbound_messages WHERE seq > %" APR_INT64_T_FMT, confirmed);
-    if (dialect->leaves_gaps)
-        CM_TRY(cm_node_refresh(&last_seq, node, pool));
-    unstamped = apr_pstrcat(
-        pool, dialect->unstamped, " WHERE ",
-        cm_unstamped_where(node, cm_unstamped_is_due(node), pool), NULL);
-    CM_TRY(count_some(&pending->count, node, peer, stamped, exact, pool));
-    CM_TRY(count_some(&raw, node, peer, unstamped, exact, pool));
+    CM_TRY(cm_publication_left(&published, node, pool));
+    CM_TRY(count_unstamped(&raw, &oldest, node, peer, exact, pool));
     CM_TRY(cm_batches_find(&batch, node, confirmed, pool));
     if (batch.first)
         CM_TRY(cm_batches_count(&packed, node, confirmed, exact, pool));
     pending->oldest_clock = batch.oldest;
-    if (pending->count)
-        CM_TRY(first_time(&oldest, node, peer, stamped, " ORDER BY seq", pool));
-    if (pending->count && (!packed || oldest < pending->oldest_clock))
+    CM_TRY(count_stamped(pending, node, peer, confirmed, packed, exact, pool));
+    if (!pending->count && !packed)
         pending->oldest_clock = oldest;
-    if (!pending->count && !packed && raw)
-        CM_TRY(first_time(&pending->oldest_clock, node, peer, unstamped,
-                          dialect->in_order, pool));
-    if (pending->count == exact) {
-        CM_TRY(cm_statement_number(&pending->count, node->store,
-                                   "SELECT " CM_OUTBOX_HIGHEST, NULL, 0, pool));
-        pending->count -= confirmed + packed;
-    }
-    if (raw == exact)
-        CM_TRY(guess_unstamped(&raw, node, pool));
-    CM_TRY(cm_publication_left(&published, node, pool));
     pending->count += packed + raw + published;
     return NULL;
 }
