@@ -201,8 +201,11 @@ static void note(sync_cycle_peer_t *one, const cm_session_t *session,
     if (!one->failed)
         one->failing_since = began;
     one->failed = err != NULL;
+    one->met = (cm_met_t){0};
     if (!session || !session->peer)
         return;
+    if (!err)
+        cm_met_keep(&one->met, session);
     one->moved = session->totals.pushed + session->totals.pulled;
     one->confirmed = session->peer->confirmed;
     one->received = session->peer->received;
@@ -234,6 +237,8 @@ static cm_error_t *run_peer(sync_client_t *client, const sync_cycle_t *cycle,
         err = sync_connect(&session, client, peer, pool);
     if (!err) {
         session->brief = follows;
+        if (!cycle->full)
+            (void)cm_met_recall(session, &one->met);
         err = forgive(cm_run(session, cycle->directions, pool), client,
                       peer->name);
         sync_progress_end(client->output);

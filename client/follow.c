@@ -35,6 +35,10 @@
 #define REST_TIMES 10
 #define MOST_REST  apr_time_from_msec(50)
 
+/* What a peer holds is noted when nothing has moved for so long, if there was
+ * no other transaction to note it. */
+#define NOTE_AFTER apr_time_from_sec(1)
+
 /* A peer, or the database, that fails is tried again after 1, 2, 4 ... 60
  * seconds. */
 #define MOST_DELAY 60
@@ -131,6 +135,20 @@ static void hold(follow_t *follow, apr_time_t began, int useful)
     follow->held_until = now + follow->hold;
 }
 
+/* Return whether a peer holds more than its row says. */
+static int has_unnoted(const follow_t *follow)
+{
+    int i;
+
+    for (i = 0; i < follow->cycle->peers->nelts; i++) {
+        const sync_cycle_peer_t *peer = peer_of(follow, i);
+
+        if (!follow->delays[i].next && peer->met.held > peer->met.confirmed)
+            return 1;
+    }
+    return 0;
+}
+
 /* Learn from the cycle that began at BEGAN: what is no reason for another, and
  * who is not asked for a while. */
 static void learn(follow_t *follow, apr_time_t began, int status)
@@ -150,6 +168,8 @@ static void learn(follow_t *follow, apr_time_t began, int status)
         note(&follow->delays[i], peer->failed);
         if (peer->confirmed > follow->seen)
             follow->seen = peer->confirmed;
+        if (peer->met.held > follow->seen)
+            follow->seen = peer->met.held;
     }
     if (failed)
         disconnect(follow);
@@ -260,6 +280,9 @@ static int has_reason(follow_t *follow)
     if (!ready || now < follow->held_until)
         return 0;
     follow->reasons |= look(follow);
+    /* The next push notes that. Let there be one soon. */
+    if (now - follow->moved_at >= NOTE_AFTER && has_unnoted(follow))
+        follow->reasons |= CM_RUN_PUSH;
     return follow->reasons != 0;
 }
 
@@ -306,6 +329,16 @@ static int wait_for_reason(follow_t *follow)
     return 0;
 }
 
+/* Let a last cycle note what it should not leave to the next process. */
+static void note_at_end(follow_t *follow)
+{
+    if (follow->delay.next || !has_unnoted(follow))
+        return;
+    follow->full_at = apr_time_now() + FULL_EVERY;
+    follow->reasons = CM_RUN_PUSH;
+    make_cycle(follow);
+}
+
 cm_error_t *sync_follow(int *again, sync_client_t *client, sync_cycle_t *cycle,
                         sync_follow_cycle_t run)
 {
@@ -331,6 +364,7 @@ cm_error_t *sync_follow(int *again, sync_client_t *client, sync_cycle_t *cycle,
     sync_service_notify("READY=1");
     while (wait_for_reason(&follow))
         make_cycle(&follow);
+    note_at_end(&follow);
     apr_pool_destroy(all);
     client->kept = NULL;
     *again = follow.again;

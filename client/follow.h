@@ -6,6 +6,7 @@
 #ifndef FOLLOW_H
 #define FOLLOW_H
 
+#include "exchange/met.h"
 #include "client.h"
 
 /* A peer, and how the last cycle with it went. */
@@ -17,6 +18,7 @@ typedef struct sync_cycle_peer_t {
     apr_time_t failing_since; /* ... and so did those since then */
     apr_int64_t moved;
     apr_int64_t confirmed, received; /* as in its row; 0: not known */
+    cm_met_t met; /* what is remembered of it, since no cycle has failed */
 } sync_cycle_peer_t;
 
 /* One cycle, or the only run. */

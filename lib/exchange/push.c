@@ -11,12 +11,14 @@
 #include "outbox/publication.h"
 #include "outbox/read.h"
 #include "outbox/stamp.h"
+#include "outbox/waiting.h"
 #include "inbox/inbox.h"
 #include "gem/gem.h"
 #include "exchange/run.h"
 
-#define ROOM     (1280 * 1024) /* what is not used costs nothing */
-#define HALVINGS 12
+#define ROOM      (1280 * 1024) /* what is not used costs nothing */
+#define HALVINGS  12
+#define UNCOUNTED (-1) /* messages */
 
 /* A gem receives about 165 messages a second and gives up after 10 seconds. */
 #define GEM_MESSAGES 100
@@ -377,13 +379,30 @@ static void count_held_back(cm_session_t *session, const cm_batch_t *batch)
         totals->held_reason = apr_pstrdup(session->pool, batch->held_reason);
 }
 
-/* Return whether more than what waited at the beginning was sent: the rest is
- * for the next run, or an application that goes on writing would keep this one,
- * and the peers after it. */
-static int is_enough(const cm_push_t *push)
+/* Count what waits, with what was sent before. */
+static cm_error_t *count(cm_push_t *push, apr_pool_t *pool)
 {
-    return push->session->totals.pushed >
-           cm_run_most(push->total, push->session);
+    cm_session_t *session = push->session;
+    cm_pending_t pending;
+
+    CM_TRY(cm_outbox_pending(&pending, session->node, session->settings->name,
+                             CM_EXACT_ON_THE_WAY, pool));
+    push->total = session->totals.pushed + pending.count;
+    return NULL;
+}
+
+/* End the push when more than what waited at the beginning was sent: the rest
+ * is for the next run, or an application that goes on writing would keep this
+ * one, and the peers after it. */
+static cm_error_t *end_if_enough(cm_push_t *push, apr_pool_t *pool)
+{
+    if (push->ended)
+        return NULL;
+    if (push->total == UNCOUNTED)
+        CM_TRY(count(push, pool));
+    push->ended =
+        push->session->totals.pushed > cm_run_most(push->total, push->session);
+    return NULL;
 }
 
 static cm_error_t *push_all(cm_push_t *push, apr_pool_t *scratch_pool)
@@ -411,7 +430,7 @@ static cm_error_t *push_all(cm_push_t *push, apr_pool_t *scratch_pool)
         before = ready;
         ready = next;
         next = before;
-        push->ended |= is_enough(push);
+        CM_TRY(end_if_enough(push, scratch_pool));
     } while (!push->ended &&
              (before->batch.more || before->count > 0 || push->unstamped));
     if (!push->ended)
@@ -420,16 +439,23 @@ static cm_error_t *push_all(cm_push_t *push, apr_pool_t *scratch_pool)
     return NULL;
 }
 
-/* Find out whether there is anything to push. */
+/* Find out whether there is anything to push. One batch takes what a brief run
+ * finds, nearly always: so it does not count. */
 static cm_error_t *is_empty(int *empty, cm_push_t *push, cm_session_t *session,
                             apr_pool_t *pool)
 {
-    cm_pending_t pending;
+    int waiting;
 
-    CM_TRY(cm_outbox_pending(&pending, session->node, session->settings->name,
-                             CM_EXACT_ON_THE_WAY, pool));
-    *empty = pending.count == 0;
-    push->total = session->totals.pushed + pending.count;
+    push->session = session;
+    if (session->brief) {
+        push->total = UNCOUNTED;
+        CM_TRY(cm_waiting_look(&waiting, NULL, session->node,
+                               session->peer->confirmed, pool));
+        *empty = !waiting;
+        return NULL;
+    }
+    CM_TRY(count(push, pool));
+    *empty = push->total == session->totals.pushed;
     return NULL;
 }
 
@@ -445,11 +471,11 @@ static void begin_gem(cm_push_t *push)
         push->session->since = push->session->peer->confirmed + 1;
 }
 
-static void begin(cm_push_t *push, cm_session_t *session)
+static void begin(cm_push_t *push)
 {
+    cm_session_t *session = push->session;
     const cm_settings_t *settings = session->node->settings;
 
-    push->session = session;
     push->limits.messages = settings->batch.messages;
     push->limits.bytes = settings->batch.bytes;
     push->after = session->peer->confirmed;
@@ -470,6 +496,8 @@ static cm_error_t *compare(cm_push_t *push, apr_pool_t *pool)
 {
     cm_session_t *session = push->session;
 
+    if (session->met && session->held > push->told)
+        push->told = push->after = session->held;
     if (session->kind != CM_PEER_OURS || session->its_received < 0)
         return NULL;
     if (session->its_received < push->told)
@@ -479,11 +507,35 @@ static cm_error_t *compare(cm_push_t *push, apr_pool_t *pool)
     return note_told(push, pool);
 }
 
+/* Push to a peer that is met. NOTHING waits: there may be something to be sent
+ * again. What the peer holds is noted at the end, unless a brief run has sent
+ * something: more will be sent soon, and the transaction that numbers it notes
+ * this, too. */
+static cm_error_t *push_met(cm_push_t *push, int nothing, apr_pool_t *pool)
+{
+    cm_session_t *session = push->session;
+    const apr_int64_t before = session->totals.pushed;
+    cm_error_t *err = NULL, *later;
+
+    begin(push);
+    CM_TRY(compare(push, pool));
+    CM_TRY(cm_withhold_begin(push, pool));
+    if (!nothing || push->after < session->peer->confirmed)
+        err = push_all(push, pool);
+    later = cm_withhold_forget(push, pool);
+    session->held = push->told;
+    if (!later && (err || !session->brief || session->totals.pushed == before))
+        later = note_told(push, pool);
+    CM_TRY(err ? err : later);
+    session->all_sent = !push->ended;
+    return cm_session_note(session, 1, pool);
+}
+
 cm_error_t *cm_push(cm_session_t *session, int quiet_when_empty,
                     apr_pool_t *scratch_pool)
 {
-    cm_push_t push = {0};
-    cm_error_t *err = NULL, *later;
+    cm_push_t push = {0}, again;
+    cm_error_t *err;
     apr_int64_t said;
     int empty;
 
@@ -492,19 +544,16 @@ cm_error_t *cm_push(cm_session_t *session, int quiet_when_empty,
     session->all_sent = empty;
     if (empty && quiet_when_empty)
         return NULL;
+    again = push;
+    if (session->met) {
+        err = push_met(&push, empty, scratch_pool);
+        if (!err || err->code != CM_EPOCH)
+            return err;
+        session->met = 0;
+    }
     CM_TRY(cm_session_load(session, scratch_pool));
     CM_TRY(cm_session_greet(session, scratch_pool));
     /* Records get their identities only from here on, so that a restored
      * database does not give them. */
-    begin(&push, session);
-    CM_TRY(compare(&push, scratch_pool));
-    CM_TRY(cm_withhold_begin(&push, scratch_pool));
-    if (!empty || push.after < session->peer->confirmed)
-        err = push_all(&push, scratch_pool);
-    later = cm_withhold_forget(&push, scratch_pool);
-    if (!later)
-        later = note_told(&push, scratch_pool);
-    CM_TRY(err ? err : later);
-    session->all_sent = !push.ended;
-    return cm_session_note(session, 1, scratch_pool);
+    return push_met(&again, empty, scratch_pool);
 }

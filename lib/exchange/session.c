@@ -31,11 +31,10 @@
 static cm_error_t *set_history(cm_session_t *session, apr_pool_t *pool)
 {
     apr_table_t *headers = session->transport->headers;
-    apr_int64_t newest;
 
-    CM_TRY(cm_node_refresh(&newest, session->node, pool));
+    CM_TRY(cm_node_refresh(&session->newest, session->node, pool));
     apr_table_setn(headers, "Communicator-Epoch", session->node->epoch);
-    cm_headers_set(headers, "Communicator-Newest", newest);
+    cm_headers_set(headers, "Communicator-Newest", session->newest);
     if (session->all_sent)
         cm_headers_set(headers, "Communicator-Pending", 0);
     cm_headers_set(headers, "Communicator-Received", session->peer->received);
@@ -53,7 +52,8 @@ cm_error_t *cm_session_count_withheld(cm_session_t *session,
     return NULL;
 }
 
-cm_error_t *cm_session_load(cm_session_t *session, apr_pool_t *scratch_pool)
+/* Make the row of a peer that is new here. */
+static cm_error_t *make_peer(cm_session_t *session, apr_pool_t *scratch_pool)
 {
     cm_store_t *store = session->node->store;
     cm_error_t *err;
@@ -61,7 +61,16 @@ cm_error_t *cm_session_load(cm_session_t *session, apr_pool_t *scratch_pool)
     CM_TRY(cm_transaction_begin(store, scratch_pool));
     err = cm_peer_load(&session->peer, session->node, session->settings->name,
                        0, session->pool);
-    CM_TRY(cm_transaction_end(store, err, scratch_pool));
+    return cm_transaction_end(store, err, scratch_pool);
+}
+
+cm_error_t *cm_session_load(cm_session_t *session, apr_pool_t *scratch_pool)
+{
+    /* A transaction would wait for SQLite's only writer. */
+    CM_TRY(cm_peer_find(&session->peer, session->node, session->settings->name,
+                        session->pool));
+    if (!session->peer)
+        CM_TRY(make_peer(session, scratch_pool));
     return set_history(session, scratch_pool);
 }
 
@@ -273,8 +282,9 @@ cm_error_t *cm_session_meet(cm_session_t *session, const cm_reply_t *reply,
     if (session->peer)
         CM_TRY(check_history(session, reply, scratch_pool));
     session->kind = CM_PEER_OURS;
+    session->accepts_gzip = reply->sender.accepts_gzip;
     session->transport->accept_gzip(session->transport->baton,
-                                    reply->sender.accepts_gzip);
+                                    session->accepts_gzip);
     if (reply->received >= 0)
         session->its_received = reply->received;
     if (reply->sender.withheld.count >= 0)

@@ -36,9 +36,16 @@ typedef struct cm_session_t {
     int recounted;              /* we were a gem, and know its numbers now */
     cm_peer_t *peer;            /* its row, as last read or written; NULL: a
                                    probe that knows nothing of the database */
+    apr_int64_t newest;         /* the last number used here, when its row was
+                                   read */
     apr_int64_t its_received;   /* as it last said; -1: it has not */
     apr_int64_t proved;         /* its clock proves that it holds messages up to
                                    this one; 0: none */
+    apr_int64_t held;           /* it holds ours up to this seq, at least: a
+                                   brief run leaves it to the next one to note
+                                   that; 0: as its row says */
+    int met;                    /* it need not be greeted: met.h */
+    int accepts_gzip;           /* as it last said */
     apr_int64_t since;          /* a gem: when it wrote what it sends in this
                                    run, it may not have had our messages from
                                    this seq on */
