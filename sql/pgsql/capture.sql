@@ -227,8 +227,9 @@ CREATE TRIGGER {insert} AFTER INSERT ON {table}
     EXECUTE FUNCTION {place}.{insert}()
 ;;
 
--- before: remembers where what an update cascades to begins. (max(id) would read
--- all rows where the outbox was empty when it was last analysed.)
+-- before: remembers where what an update cascades to begins: behind the last id
+-- that was given. It does not read the outbox: a serializable transaction would
+-- depend on all others that change synchronised rows.
 CREATE OR REPLACE FUNCTION {place}.{before}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $communicator$
@@ -236,8 +237,8 @@ SET search_path = pg_catalog, pg_temp AS $communicator$
 BEGIN
     PERFORM set_config(
         concat('communicator.before_', TG_RELID, '_', pg_trigger_depth()),
-        coalesce((SELECT id FROM {place}.outbound_messages
-            ORDER BY id DESC LIMIT 1), 0)::text, true);
+        coalesce(pg_sequence_last_value(pg_get_serial_sequence({outbox}, 'id')),
+            0)::text, true);
     RETURN NULL;
 END
 $communicator$
