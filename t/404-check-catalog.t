@@ -482,6 +482,31 @@ SQL
     $node->database->run('drop owned by hidden; drop role hidden');
 });
 
+only('pgsql', 'rights', sub {
+    my $node = node($_[0], 'create table posts (id serial primary key, '
+          . 'title varchar(40))', "CommunicatorModel post table=posts\n");
+    my $conf = "$node->{dir}/node.conf";
+
+    $node->database->run(<<'SQL');
+create role clerk login;
+grant all on all tables in schema public to clerk;
+grant all on all sequences in schema public to clerk;
+SQL
+    spew($conf, slurp($conf) =~ s/user=postgres/user=clerk/r);
+    is($node->sync('check')->{exit}, 0, 'a login that may do everything');
+    for my $lack ('insert, update, delete on communicator_batches',
+        'delete on communicator_after', 'insert on communicator_journal') {
+        my ($table) = $lack =~ /(\w+)$/;
+
+        $node->database->run("revoke $lack from clerk");
+        my $run = $node->sync('check');
+        isnt($run->{exit}, 0, "may not $lack");
+        like($run->{out}, qr/rights.*\b$table\b/s, 'check says so');
+        $node->database->run("grant all on $table to clerk");
+    }
+    $node->database->run('drop owned by clerk; drop role clerk');
+});
+
 only('mysql', 'ON UPDATE', sub {
     my $node = node($_[0], 'create table posts (id bigint primary key '
           . 'auto_increment, changed_at timestamp not null default '

@@ -64,7 +64,7 @@ const cm_model_t *cm_settings_model(const cm_settings_t *settings,
     const cm_model_t *model;
     int i;
 
-    for (i = 0; i < settings->models->nelts; i++) {
+    for (i = 0; name && i < settings->models->nelts; i++) {
         model = APR_ARRAY_IDX(settings->models, i, const cm_model_t *);
         if (!strcmp(model->name, name))
             return model;

@@ -200,9 +200,11 @@ apr_array_header_t *cm_settings_parents_first(const cm_settings_t *settings,
 int cm_settings_refers_to(const cm_reference_t *reference,
                           const cm_model_t *model);
 
-/* Return the model or peer of that name, or NULL. */
+/* Return the model NAME, or NULL; NAME may be NULL. */
 const cm_model_t *cm_settings_model(const cm_settings_t *settings,
                                     const char *name);
+
+/* Return the peer NAME, or NULL. */
 const cm_peer_settings_t *cm_settings_peer(const cm_settings_t *settings,
                                            const char *name);
 

@@ -113,16 +113,11 @@ static cm_error_t *revive_kept(int *revived, cm_node_t *node,
                                const cm_model_t *model, cm_identity_t identity,
                                apr_pool_t *pool)
 {
-    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_identity_t));
     apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(const char *));
     apr_int64_t published;
     cm_mapping_t *mapping;
-    apr_hash_t *found;
 
-    APR_ARRAY_PUSH(one, cm_identity_t) = identity;
-    CM_TRY(cm_mapping_by_identity(&found, node, model->type, one, pool));
-    mapping = apr_hash_get(found, cm_identity_key(identity, pool),
-                           APR_HASH_KEY_STRING);
+    CM_TRY(cm_mapping_of_identity(&mapping, node, model->type, identity, pool));
     if (!mapping || !cm_mapping_is_kept(mapping))
         return NULL;
     APR_ARRAY_PUSH(ids, const char *) = mapping->local_id;

@@ -262,6 +262,24 @@ cm_error_t *cm_mapping_by_identity(apr_hash_t **found, cm_node_t *node,
     return follow_aliases(*found, node, type, result_pool);
 }
 
+cm_error_t *cm_mapping_of_identity(cm_mapping_t **mapping, cm_node_t *node,
+                                   const char *type, cm_identity_t identity,
+                                   apr_pool_t *result_pool)
+{
+    apr_array_header_t *one =
+        apr_array_make(result_pool, 1, sizeof(cm_identity_t));
+    apr_hash_t *found;
+
+    *mapping = NULL;
+    if (!identity.origin || !identity.original_id)
+        return NULL;
+    APR_ARRAY_PUSH(one, cm_identity_t) = identity;
+    CM_TRY(cm_mapping_by_identity(&found, node, type, one, result_pool));
+    *mapping = apr_hash_get(found, cm_identity_key(identity, result_pool),
+                            APR_HASH_KEY_STRING);
+    return NULL;
+}
+
 cm_error_t *cm_mapping_by_local_id(apr_hash_t **found, cm_node_t *node,
                                    const char *type,
                                    const apr_array_header_t *local_ids,

@@ -31,6 +31,12 @@ cm_error_t *cm_mapping_by_identity(apr_hash_t **found, cm_node_t *node,
                                    const apr_array_header_t *identities,
                                    apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
+/* The same for one IDENTITY; *MAPPING is NULL where there is none, or IDENTITY
+ * is not complete. */
+cm_error_t *cm_mapping_of_identity(cm_mapping_t **mapping, cm_node_t *node,
+                                   const char *type, cm_identity_t identity,
+                                   apr_pool_t *result_pool) CM_UNUSED_RESULT;
+
 /* Find them by LOCAL_IDS (const char *). *FOUND: local id -> cm_mapping_t *. */
 cm_error_t *cm_mapping_by_local_id(apr_hash_t **found, cm_node_t *node,
                                    const char *type,

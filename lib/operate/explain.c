@@ -16,7 +16,6 @@ static cm_error_t *find_mapping(cm_story_t *story, cm_identity_t *identity,
                                 const char *origin, const char *id,
                                 apr_pool_t *pool)
 {
-    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_identity_t));
     apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(const char *));
     apr_hash_t *found;
 
@@ -27,12 +26,9 @@ static cm_error_t *find_mapping(cm_story_t *story, cm_identity_t *identity,
         story->mapping = apr_hash_get(found, id, APR_HASH_KEY_STRING);
         *identity = cm_mapping_identity_of_local(node, model, id, 1, pool);
     }
-    if (!story->mapping) {
-        APR_ARRAY_PUSH(one, cm_identity_t) = *identity;
-        CM_TRY(cm_mapping_by_identity(&found, node, model->type, one, pool));
-        story->mapping = apr_hash_get(found, cm_identity_key(*identity, pool),
-                                      APR_HASH_KEY_STRING);
-    }
+    if (!story->mapping)
+        CM_TRY(cm_mapping_of_identity(&story->mapping, node, model->type,
+                                      *identity, pool));
     if (story->mapping)
         *identity = story->mapping->identity;
     return NULL;

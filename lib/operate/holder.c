@@ -134,48 +134,29 @@ static const char *read_holder(const apr_array_header_t *searches,
     return NULL;
 }
 
-/* Find the local id of the record that ROW is about; NULL: it is not here. */
-static cm_error_t *find_local_id(const char **local_id, cm_node_t *node,
-                                 const cm_model_t *model,
-                                 const cm_parked_row_t *row, apr_pool_t *pool)
-{
-    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_identity_t));
-    const cm_mapping_t *mapping;
-    apr_hash_t *found;
-
-    APR_ARRAY_PUSH(one, cm_identity_t) = row->message.identity;
-    CM_TRY(cm_mapping_by_identity(&found, node, model->type, one, pool));
-    mapping = apr_hash_get(found, cm_identity_key(row->message.identity, pool),
-                           APR_HASH_KEY_STRING);
-    *local_id = mapping ? mapping->local_id : NULL;
-    return NULL;
-}
-
 cm_error_t *cm_holder_find(const char **holder, cm_node_t *node,
                            const cm_catalog_t *catalog,
                            const cm_parked_row_t *row, apr_pool_t *pool)
 {
     const cm_model_t *model =
-        row->message.model
-            ? cm_settings_model(node->settings, row->message.model)
-            : NULL;
+        cm_settings_model(node->settings, row->message.model);
     const cm_catalog_table_t *parent =
         model ? cm_catalog_table(catalog, model->table) : NULL;
     cm_buffer_t *sql = cm_buffer_create(256, pool);
     const apr_array_header_t *searches;
-    const char *local_id;
+    cm_mapping_t *mapping;
     const cm_table_t *table;
     cm_keys_t *keys;
     cm_rows_t *rows;
     int i;
 
     *holder = NULL;
-    if (!parent || !row->message.identity.origin ||
-        !row->message.identity.original_id)
+    if (!parent)
         return NULL;
     searches = searches_of(catalog, parent, pool);
-    CM_TRY(find_local_id(&local_id, node, model, row, pool));
-    if (!searches->nelts || !local_id)
+    CM_TRY(cm_mapping_of_identity(&mapping, node, model->type,
+                                  row->message.identity, pool));
+    if (!searches->nelts || !mapping || !mapping->local_id)
         return NULL;
     for (i = 0; i < searches->nelts; i++)
         write_search(sql, &APR_ARRAY_IDX(searches, i, search_t), node->store,
@@ -183,7 +164,7 @@ cm_error_t *cm_holder_find(const char **holder, cm_node_t *node,
     cm_buffer_append(sql, "", 1);
     CM_TRY(cm_node_table(&table, node, model));
     keys = cm_keys_create(node->store, table, pool);
-    cm_keys_add(keys, local_id, "", 0);
+    cm_keys_add(keys, mapping->local_id, "", 0);
     CM_TRY(cm_keys_select(&rows, keys, sql->data, 0, pool));
     if (rows->count)
         *holder = read_holder(searches, rows, pool);

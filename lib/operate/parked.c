@@ -97,9 +97,7 @@ static cm_error_t *read_whole(cm_rows_t **rows, const work_t *work,
 
 static const cm_model_t *model_of(const work_t *work, const cm_rows_t *rows)
 {
-    const char *name = cm_cell_text(rows, 0, 1);
-
-    return name ? cm_settings_model(work->node->settings, name) : NULL;
+    return cm_settings_model(work->node->settings, cm_cell_text(rows, 0, 1));
 }
 
 /* Find the mapping of the record that the message in ROWS is about; NULL: none.
@@ -108,19 +106,14 @@ static cm_error_t *find_mapping(cm_mapping_t **mapping, const work_t *work,
                                 const cm_rows_t *rows, apr_pool_t *pool)
 {
     const cm_model_t *model = model_of(work, rows);
-    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_identity_t));
-    cm_identity_t identity = {cm_cell_text(rows, 0, 2),
-                              cm_cell_text(rows, 0, 3)};
-    apr_hash_t *found;
+    const cm_identity_t identity = {cm_cell_text(rows, 0, 2),
+                                    cm_cell_text(rows, 0, 3)};
 
     *mapping = NULL;
-    if (!model || !identity.origin || !identity.original_id)
+    if (!model)
         return NULL;
-    APR_ARRAY_PUSH(one, cm_identity_t) = identity;
-    CM_TRY(cm_mapping_by_identity(&found, work->node, model->type, one, pool));
-    *mapping = apr_hash_get(found, cm_identity_key(identity, pool),
-                            APR_HASH_KEY_STRING);
-    return NULL;
+    return cm_mapping_of_identity(mapping, work->node, model->type, identity,
+                                  pool);
 }
 
 /* On a hub, tell the other peers that the record of MAPPING is deleted. */

@@ -6,20 +6,23 @@
 #include "schema/records.h"
 
 /* Statements that touch no row still need the right to. They are rolled back
- * even when they succeed. */
+ * even when they succeed. A row can be inserted only where all columns can be
+ * written: IS_OWN says that TABLE is Communicator's. */
 static cm_error_t *try_rights(cm_store_t *store, const char *table,
-                              const char *column, apr_pool_t *pool)
+                              const char *column, int is_own, apr_pool_t *pool)
 {
     const char *const statements[] = {
         apr_pstrcat(pool, "UPDATE ", table, " SET ", column, " = ", column,
                     " WHERE 1 = 0", NULL),
-        apr_pstrcat(pool, "DELETE FROM ", table, " WHERE 1 = 0", NULL)};
-    cm_error_t *err;
-    size_t i;
+        apr_pstrcat(pool, "DELETE FROM ", table, " WHERE 1 = 0", NULL),
+        apr_pstrcat(pool, "INSERT INTO ", table, " SELECT * FROM ", table,
+                    " WHERE 1 = 0", NULL)};
+    const int count = is_own ? 3 : 2;
+    cm_error_t *err = NULL;
+    int i;
 
     CM_TRY(cm_transaction_begin(store, pool));
-    for (i = 0, err = NULL;
-         !err && i < sizeof(statements) / sizeof(*statements); i++)
+    for (i = 0; !err && i < count; i++)
         err = cm_statement_run(NULL, store, statements[i], NULL, 0, pool);
     cm_transaction_rollback(store);
     return err;
@@ -31,12 +34,13 @@ typedef struct refused_t {
     const char *names;
 } refused_t;
 
-/* Try the rights on TABLE; if they are missing, note it in REFUSED. */
+/* Try the rights on TABLE, one of Communicator's; if they are missing, note it
+ * in REFUSED. */
 static cm_error_t *try_table(refused_t *refused, cm_store_t *store,
                              const char *table, const char *column,
                              apr_pool_t *pool)
 {
-    cm_error_t *err = try_rights(store, table, column, pool);
+    cm_error_t *err = try_rights(store, table, column, 1, pool);
 
     if (!err || err->code == CM_UNAVAILABLE)
         return err;
@@ -68,7 +72,8 @@ static cm_error_t *try_records(refused_t *refused, cm_store_t *store,
     return NULL;
 }
 
-/* All of them, so that a person has to grant rights only once. */
+/* All that change while nobody migrates, so that a person has to grant rights
+ * only once. */
 static cm_error_t *try_own(cm_store_t *store, apr_pool_t *pool)
 {
     static const char *const tables[][2] = {
@@ -83,6 +88,8 @@ static cm_error_t *try_own(cm_store_t *store, apr_pool_t *pool)
         {"communicator_graves", "origin"},
         {"communicator_problems", "kind"},
         {"communicator_received", "wire"},
+        {"communicator_batches", "wire"},
+        {"communicator_after", "models"},
         {"communicator_publications", "records"},
         {"communicator_journal", "id"}};
     refused_t refused = {NULL, NULL};
@@ -99,9 +106,10 @@ static cm_error_t *try_own(cm_store_t *store, apr_pool_t *pool)
 cm_error_t *cm_rights_check(cm_store_t *store, const cm_table_t *table,
                             apr_pool_t *scratch_pool)
 {
-    cm_error_t *err = table ? try_rights(store, table->quoted,
-                                         table->keys[0]->quoted, scratch_pool)
-                            : try_own(store, scratch_pool);
+    cm_error_t *err = table
+                          ? try_rights(store, table->quoted,
+                                       table->keys[0]->quoted, 0, scratch_pool)
+                          : try_own(store, scratch_pool);
 
     if (!err || err->code == CM_UNAVAILABLE || err->code == CM_BUSY)
         return err;

@@ -55,19 +55,10 @@ static cm_error_t *find_local_id(const char **local_id, cm_node_t *node,
                                  const cm_model_t *model,
                                  cm_identity_t identity, apr_pool_t *pool)
 {
-    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_identity_t));
-    const cm_mapping_t *mapping;
-    apr_hash_t *found;
+    cm_mapping_t *mapping;
 
-    *local_id = NULL;
-    if (!identity.origin || !identity.original_id)
-        return NULL;
-    APR_ARRAY_PUSH(one, cm_identity_t) = identity;
-    CM_TRY(cm_mapping_by_identity(&found, node, model->type, one, pool));
-    mapping = apr_hash_get(found, cm_identity_key(identity, pool),
-                           APR_HASH_KEY_STRING);
-    if (mapping)
-        *local_id = mapping->local_id;
+    CM_TRY(cm_mapping_of_identity(&mapping, node, model->type, identity, pool));
+    *local_id = mapping ? mapping->local_id : NULL;
     return NULL;
 }
 
@@ -168,9 +159,7 @@ cm_error_t *cm_taken_find(const char **holder, cm_node_t *node,
                           const cm_parked_row_t *row, apr_pool_t *pool)
 {
     const cm_model_t *model =
-        row->message.model
-            ? cm_settings_model(node->settings, row->message.model)
-            : NULL;
+        cm_settings_model(node->settings, row->message.model);
     const cm_catalog_table_t *table =
         model ? cm_catalog_table(catalog, model->table) : NULL;
     search_t search = {.node = node, .pool = pool};
