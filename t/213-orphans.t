@@ -11,13 +11,20 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use Communicator::Test::Pair;
 
-my $tables = <<'SQL';
+# NULLABLE is "not null", or nothing: then a foreign key deletes them all the
+# same.
+sub tables {
+    my ($nullable) = @_;
+
+    return <<"SQL";
 create table users (id {key}, name varchar(20)) {engine};
-create table posts (id {key}, user_id bigint not null, title varchar(50),
+create table posts (id {key}, user_id bigint $nullable, title varchar(50),
     foreign key (user_id) references users (id) on delete cascade) {engine};
-create table comments (id {key}, post_id bigint not null, text varchar(50),
+create table comments (id {key}, post_id bigint $nullable, text varchar(50),
     foreign key (post_id) references posts (id) on delete cascade) {engine};
 SQL
+}
+
 my $models = <<'CONF';
 CommunicatorModel user     table=users
 CommunicatorModel post     table=posts     references=user_id:user
@@ -54,10 +61,10 @@ sub deleted_while {
     is($pair->{central}->sync('verify')->{exit}, 0, '  both sides are equal');
 }
 
-Communicator::Test::Pair->for_each(
-    [qw(mysql-mysql pgsql-mysql mysql-sqlite3)], sub {
-    my $pair = Communicator::Test::Pair->new(drivers => [@_],
-        tables => $tables, models => $models);
+sub delete_and_change {
+    my ($nullable, @drivers) = @_;
+    my $pair = Communicator::Test::Pair->new(drivers => \@drivers,
+        tables => tables($nullable), models => $models);
 
     for ([$pair->databases], [reverse $pair->databases]) {
         my ($here, $there) = @$_;
@@ -70,6 +77,11 @@ Communicator::Test::Pair->for_each(
         deleted_while($pair, $here, $there, "$side deletes, posts come",
             "insert into posts (user_id, title) select id, 'new' "
             . 'from users;');
+        deleted_while($pair, $here, $there,
+            "$side deletes, posts come with comments",
+            "insert into posts (user_id, title) select id, 'new' from users; "
+            . "insert into comments (post_id, text) select id, 'new' "
+            . "from posts where title = 'new';");
     }
     for my $database ($pair->databases) {
         cmp_ok($database->value('select count(*) from '
@@ -78,6 +90,12 @@ Communicator::Test::Pair->for_each(
     }
     $pair->{facade}->log_has_only;
     $pair->stop;
-});
+}
+
+for my $nullable ('not null', '') {
+    Communicator::Test::Pair->for_each(
+        [qw(mysql-mysql pgsql-mysql mysql-sqlite3)], $nullable || 'null',
+        sub { delete_and_change($nullable, @_) });
+}
 
 done_testing();

@@ -1,4 +1,5 @@
 /* Which columns of a row an effect writes, and the values. */
+#include "apply/cascade_internal.h"
 #include "apply/sender_internal.h"
 
 #include <string.h>
@@ -49,6 +50,7 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
 {
     const int place = column - record->table->columns;
     const cm_entry_t *parent = cm_directory_parent(run, attribute);
+    int goes;
 
     *value = (cm_value_t){.kind = CM_NULL};
     if (parent->found->local_id) {
@@ -61,7 +63,8 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
         return NULL;
     }
     if (parent->found->mapping && parent->found->mapping->deleted_at) {
-        if (cm_reference_may_be_none(column))
+        CM_TRY(cm_cascade_takes(&goes, run, record, column, parent));
+        if (cm_reference_may_be_none(column) && !goes)
             return NULL;
         /* without a foreign key the row has outlived its parent: keep that */
         if (record->here->exists &&

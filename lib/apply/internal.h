@@ -204,6 +204,7 @@ typedef struct cm_run_t {
     apr_array_header_t *burials;   /* cm_burial_t: deleted, of match= */
     apr_array_header_t *graves;    /* cm_grave_t: deleted, by their ids */
     apr_array_header_t *numbers;   /* cm_highest_t: for sequences to follow */
+    apr_hash_t *cascades;  /* cascade.c: model name -> cm_rows_t *; or NULL */
     apr_hash_t *referring; /* model name -> cm_table_t *: rows were made to
                               refer to others, which is not captured */
     int created;

@@ -3,7 +3,7 @@
  * say so, and no other node has heard of it. It is noticed here when the
  * database refuses a row because of it: then it is deleted as its trigger would
  * have said, and what refers to it goes on as with any deleted record. */
-#include "apply/internal.h"
+#include "apply/cascade_internal.h"
 
 #include "base/clock.h"
 #include "store/dialect.h"
@@ -16,19 +16,13 @@
 static cm_error_t *is_gone(int *gone, cm_run_t *run, const cm_table_t *table,
                            const char *id, apr_pool_t *pool)
 {
-    cm_store_t *store = run->node->store;
-    cm_keys_t *keys = cm_keys_create(store, table, pool);
+    cm_keys_t *keys = cm_keys_create(run->node->store, table, pool);
     cm_rows_t *rows;
 
     *gone = 0;
     cm_keys_add(keys, id, id, 1);
     CM_TRY(cm_keys_select(&rows, keys, NULL, 0, pool));
-    if (rows->count)
-        return NULL;
-    CM_TRY(cm_table_ask(&rows, store, "catalog.sql", "cascades", table->model,
-                        pool));
-    *gone = rows->count > 0;
-    return NULL;
+    return rows->count ? NULL : cm_cascade_deletes(gone, run, table);
 }
 
 /* Delete the record of ENTRY, whose row is gone, and send that. */

@@ -121,9 +121,13 @@ WHERE r.constraint_schema = COALESCE(%s, DATABASE()) AND r.table_name = %s
         OR r.update_rule IN ('CASCADE', 'SET NULL'))
 HAVING COUNT(*) > 0;
 
--- cascades: the foreign keys that delete rows of the table NAME in SCHEMA (or
--- NULL), which fires no trigger
-SELECT r.constraint_name
+-- cascades: the columns by which foreign keys delete rows of the table NAME in
+-- SCHEMA (or NULL), and the table of the parents. That fires no trigger
+SELECT k.column_name, k.referenced_table_name
 FROM information_schema.referential_constraints AS r
+    JOIN information_schema.key_column_usage AS k
+        ON k.constraint_schema = r.constraint_schema
+        AND k.table_name = r.table_name
+        AND k.constraint_name = r.constraint_name
 WHERE r.constraint_schema = COALESCE(%s, DATABASE()) AND r.table_name = %s
     AND r.delete_rule = 'CASCADE';

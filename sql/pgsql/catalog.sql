@@ -151,6 +151,17 @@ WHERE c.conrelid = to_regclass(
         coalesce(quote_ident(%s) || '.', '') || quote_ident(%s))
     AND c.contype = 'f' AND cardinality(c.conkey) = 1;
 
+-- cascades: the columns by which foreign keys delete rows of the table NAME in
+-- SCHEMA (or NULL), and the table of the parents
+SELECT a.attname, p.relname
+FROM pg_constraint AS c
+    JOIN pg_class AS p ON p.oid = c.confrelid
+    JOIN pg_attribute AS a ON a.attrelid = c.conrelid
+        AND a.attnum = ANY (c.conkey)
+WHERE c.conrelid = to_regclass(
+        coalesce(quote_ident(%s) || '.', '') || quote_ident(%s))
+    AND c.contype = 'f' AND c.confdeltype = 'c';
+
 -- judge: what is wrong with the table NAME in SCHEMA (or NULL): a crash
 -- empties it, or it is written to through other tables
 WITH given AS (

@@ -115,3 +115,15 @@ WHERE x.pk > 0
 UNION
 SELECT f."from"
 FROM given JOIN pragma_foreign_key_list(given.name) AS f;
+
+-- cascades: the columns by which foreign keys delete rows of the table NAME in
+-- SCHEMA (or NULL), and the table of the parents
+WITH given (name) AS (
+    SELECT m.name
+    FROM (SELECT %s AS schema, %s AS name) AS g
+        JOIN sqlite_master AS m ON m.name = g.name COLLATE NOCASE
+    WHERE coalesce(g.schema, 'main') = 'main' AND m.type = 'table'
+)
+SELECT f."from", f."table"
+FROM given JOIN pragma_foreign_key_list(given.name) AS f
+WHERE f.on_delete = 'CASCADE';
