@@ -42,6 +42,7 @@ typedef struct cm_apply_t {
                           they change is sent back to it */
     apr_int64_t since; /* of a gem: it did not have our messages from this
                           number on when it wrote its own; 0: not known */
+    int had_parked;    /* messages of PEER were parked before */
     /* set by cm_apply_run(): */
     int created; /* number of new records */
     /* set by cm_apply_finish(): */

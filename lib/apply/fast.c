@@ -114,6 +114,7 @@ static int make_effect(cm_run_t *run, cm_record_t *record, cm_state_t *state,
         return 0;
     record->here = here;
     record->effect = effect;
+    record->judged = record->entry->found->mapping;
     return record->fast = 1;
 }
 
@@ -197,9 +198,12 @@ static cm_mapping_t *moved_mapping(cm_run_t *run, const cm_record_t *record)
 }
 
 /* Return whether nothing has come between: by now all that is committed here is
- * stamped, and nobody else can change a mapping. */
+ * stamped, and nobody else can change a mapping. Those that were not read again
+ * are as they were. */
 static int is_same(const cm_record_t *record)
 {
+    if (record->entry->found->mapping == record->judged)
+        return 1;
     return fits(record) && !strcmp(record->entry->found->mapping->local_id,
                                    record->here->local_id);
 }

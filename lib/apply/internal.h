@@ -154,9 +154,10 @@ typedef struct cm_record_t {
                                           written; NULL: none */
     const cm_error_t *error; /* why the last effect could not be written */
     int fast;                /* its only message goes the fast way (fast.c) */
-    int renamed;             /* it has the row of the one that it continues */
-    const char *new_key;     /* instead of the key at its origin; or NULL */
-    int alone; /* written alone: take its id from a stale mapping */
+    const cm_mapping_t *judged; /* ... which this mapping has shown */
+    int renamed;         /* it has the row of the one that it continues */
+    const char *new_key; /* instead of the key at its origin; or NULL */
+    int alone;           /* written alone: take its id from a stale mapping */
     const cm_error_t *lacks; /* what it waited for before the attempt to write
                                 it together with others */
     int aim;         /* the tasks before it are to be done by this attempt */

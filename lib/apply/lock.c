@@ -198,13 +198,12 @@ cm_error_t *cm_lock_record(cm_run_t *run, cm_record_t *record,
         run, keys_of(all, run->node->store, record->table, scratch_pool));
 }
 
+/* Take the node's lock, and stamp. */
 static cm_error_t *stamp(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     cm_stamping_t stamping = {.limit = STAMP_LIMIT};
-    apr_int64_t last_seq;
     int stamped;
 
-    CM_TRY(cm_node_lock(&last_seq, run->node, scratch_pool));
     do {
         CM_TRY(cm_stamp_some(&stamped, run->node, &stamping, scratch_pool));
     } while (stamped);

@@ -196,8 +196,8 @@ cm_error_t *cm_contact(cm_exchange_t *exchange, int push)
     CM_TRY(check_pause(exchange, pool));
     if (!exchange->gem)
         CM_TRY(cm_status_withheld(&exchange->withheld, exchange->node,
-                                  exchange->peer->name,
-                                  &exchange->said.withheld, pool));
+                                  exchange->known, &exchange->said.withheld,
+                                  pool));
     after = *exchange->known;
     if (!update(&after, exchange, push))
         return NULL;

@@ -27,6 +27,7 @@ typedef struct cm_attempt_outcome_t {
     const cm_error_t *stopped; /* CM_ON_ERROR_STOP: why it stopped ... */
     apr_int64_t stopped_id;    /* ... and at which message */
     int created;               /* records that are new here */
+    int parked;                /* messages of the peer may be parked */
 } cm_attempt_outcome_t;
 
 typedef struct cm_attempt_t {
@@ -75,12 +76,13 @@ cm_error_t *cm_attempt_finish(cm_attempt_t *attempt, cm_apply_t *apply,
 cm_error_t *cm_attempt_run(cm_attempt_t *attempt, cm_attempt_work_t work,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Set *FEW if so few messages are parked, of PEER or (NULL) of all, that they
- * can be retried after every batch. Otherwise they are retried once, at the end
- * of the run (cm_inbox_retry()): a first load may send children before their
- * parents. */
-cm_error_t *cm_inbox_retry_are_few(int *few, cm_node_t *node, const char *peer,
-                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+/* Set *SOME if messages are parked, of PEER or (NULL) of all, and *FEW if these
+ * are so few that they can be retried after every batch. Otherwise they are
+ * retried once, at the end of the run (cm_inbox_retry()): a first load may send
+ * children before their parents. */
+cm_error_t *cm_inbox_retry_some(int *some, int *few, cm_node_t *node,
+                                const char *peer,
+                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Retry messages that wait for other records, as long as that creates further
  * records: those of the peer of ATTEMPT, in its transaction. */

@@ -111,6 +111,7 @@ static cm_error_t *apply_fresh(int *created, cm_attempt_t *attempt,
     cm_store_t *store = attempt->node->store;
     cm_apply_t *apply = cm_attempt_begin(attempt, attempt->pool);
 
+    attempt->outcome.parked = 1;
     if (attempt->mode.singly)
         return apply_one_by_one(created, attempt, fresh, peer, scratch_pool);
     if (stop)
@@ -124,6 +125,7 @@ static cm_error_t *apply_fresh(int *created, cm_attempt_t *attempt,
         CM_TRY(apply_one_by_one(created, attempt, fresh, peer, scratch_pool));
     }
     else {
+        attempt->outcome.parked = apply->had_parked || !all_done(apply);
         CM_TRY(cm_attempt_finish(attempt, apply, 1, 0, scratch_pool));
     }
     return stop ? cm_transaction_release(store, "batch", scratch_pool) : NULL;
@@ -155,10 +157,12 @@ static cm_error_t *find_fresh(cm_fresh_t **fresh, cm_attempt_t *attempt,
 /* Retry what waited for the records of this batch. */
 static cm_error_t *release(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
 {
-    int few;
+    int some, few;
 
-    CM_TRY(cm_inbox_retry_are_few(&few, attempt->node, attempt->peer,
-                                  scratch_pool));
+    CM_TRY(cm_inbox_retry_some(&some, &few, attempt->node, attempt->peer,
+                               scratch_pool));
+    if (!some)
+        return NULL;
     if (few)
         return cm_inbox_retry_waiting(attempt, scratch_pool);
     attempt->node->owes_release = 1;
@@ -217,7 +221,7 @@ static cm_error_t *apply_batch(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
         CM_TRY(apply_fresh(&created, attempt, fresh, peer, scratch_pool));
     CM_TRY(keep_received(attempt, fresh, scratch_pool));
     attempt->outcome.created += created;
-    if (created && !attempt->mode.isolated)
+    if (created && attempt->outcome.parked && !attempt->mode.isolated)
         CM_TRY(release(attempt, scratch_pool));
     if (fresh->received == peer->received && peer->has_received)
         return NULL;
@@ -235,12 +239,12 @@ static cm_error_t *apply_batch(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
 static void release_others(cm_attempt_t *attempt)
 {
     cm_error_t *err;
-    int few;
+    int some, few;
 
     if (attempt->node->settings->peers->nelts < 2 && !attempt->mode.isolated)
         return;
-    err = cm_inbox_retry_are_few(&few, attempt->node, NULL, attempt->pool);
-    if (!err && few)
+    err = cm_inbox_retry_some(&some, &few, attempt->node, NULL, attempt->pool);
+    if (!err && some && few)
         err = cm_inbox_retry_all_waiting(attempt, attempt->pool);
     attempt->node->owes_release |= err || !few;
 }

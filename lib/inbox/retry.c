@@ -30,13 +30,14 @@ cm_error_t *cm_inbox_retry_count(apr_int64_t *count, cm_node_t *node,
     return NULL;
 }
 
-cm_error_t *cm_inbox_retry_are_few(int *few, cm_node_t *node, const char *peer,
-                                   apr_pool_t *scratch_pool)
+cm_error_t *cm_inbox_retry_some(int *some, int *few, cm_node_t *node,
+                                const char *peer, apr_pool_t *scratch_pool)
 {
     apr_int64_t count;
 
     CM_TRY(cm_inbox_retry_count(&count, node, peer, MOST_EACH_BATCH + 1,
                                 scratch_pool));
+    *some = count > 0;
     *few = count <= MOST_EACH_BATCH;
     return NULL;
 }

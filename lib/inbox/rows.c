@@ -378,6 +378,7 @@ cm_error_t *cm_inbox_rows_add_same(cm_apply_t *apply,
 
     CM_TRY(
         cm_inbox_retry_count(&any, apply->node, apply->peer, 1, scratch_pool));
+    apply->had_parked |= any > 0;
     if (!any)
         return NULL;
     CM_TRY(cm_inbox_names_add(&named, apply->node, messages, scratch_pool));

@@ -95,18 +95,19 @@ static cm_error_t *check_held(cm_claim_t *claim, cm_node_t *node,
                               const cm_peer_t *peer, apr_pool_t *pool)
 {
     const cm_datum_t seq = cm_datum_number(claim->held, pool);
+    const cm_datum_t arguments[] = {seq, seq};
     const char *us = node->settings->name;
     apr_int64_t clock;
-    cm_rows_t *rows;
 
     if (!claim->held)
         return NULL;
-    CM_TRY(cm_statement_select(
-        &rows, node->store,
-        "SELECT clock FROM outbound_messages WHERE seq = %s", &seq, 1, pool));
-    if (rows->count)
-        clock = cm_cell_number(rows, 0, 0);
-    else
+    /* A row, or the end of a batch. */
+    CM_TRY(cm_statement_number(
+        &clock, node->store,
+        "SELECT coalesce((SELECT clock FROM outbound_messages WHERE seq = %s),"
+        " (SELECT clock FROM communicator_batches WHERE last_seq = %s))",
+        arguments, 2, pool));
+    if (!clock)
         CM_TRY(cm_batches_clock(&clock, node, claim->held, pool));
     if (!clock)
         return NULL;

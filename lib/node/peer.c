@@ -22,7 +22,8 @@ static cm_error_t *read_row(cm_peer_t **peer, cm_node_t *node, const char *name,
         "SELECT epoch, confirmed, confirmed_id, received, received_clock,"
         " sent, has_received, last_push_at, last_pull_at, clock_offset, held,"
         " lost, told, told_at,"
-        " (SELECT count(*) FROM communicator_problems WHERE subject = name)"
+        " (SELECT count(*) FROM communicator_problems WHERE subject = name),"
+        " status"
         " FROM communicator_peers WHERE name = %s",
         lock ? cm_dialect_of_store(node->store)->for_update : "", NULL);
     CM_TRY_FOR(
@@ -48,6 +49,7 @@ static cm_error_t *read_row(cm_peer_t **peer, cm_node_t *node, const char *name,
     read->told = cm_cell_number(rows, 0, 12);
     read->told_at = cm_cell_number(rows, 0, 13);
     read->problems = (int)cm_cell_number(rows, 0, 14);
+    read->status = *cm_cell(rows, 0, 15);
     /* earlier versions accepted any number */
     if (read->received > CM_CLOCK_MAX)
         read->received = CM_CLOCK_MAX;

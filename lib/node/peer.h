@@ -24,6 +24,7 @@ typedef struct cm_peer_t {
                          begin elsewhere ... */
     apr_int64_t told_at; /* ... at that time, microseconds */
     int problems;        /* kept of it (problem.h); read only */
+    cm_datum_t status;   /* what it reported (operate/status.h); read only */
 } cm_peer_t;
 
 /* Hosts' clocks further apart than this are reported. They confuse people, not

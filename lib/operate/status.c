@@ -70,20 +70,6 @@ cm_error_t *cm_status_keep_said(cm_node_t *node, const char *name,
     return cm_peer_set_status(node, name, text->data, scratch_pool);
 }
 
-static cm_error_t *load_said(cm_status_said_t *said, cm_node_t *node,
-                             const char *name, apr_pool_t *pool)
-{
-    const cm_datum_t argument = cm_datum_text(name);
-    cm_rows_t *rows;
-
-    CM_TRY(cm_statement_select(&rows, node->store,
-                               "SELECT status FROM communicator_peers"
-                               " WHERE name = %s",
-                               &argument, 1, pool));
-    read_said(said, rows->count ? cm_cell(rows, 0, 0) : NULL, pool);
-    return NULL;
-}
-
 int cm_status_has_withheld(const char *status, const cm_withheld_sum_t *theirs,
                            apr_pool_t *pool)
 {
@@ -96,19 +82,19 @@ int cm_status_has_withheld(const char *status, const cm_withheld_sum_t *theirs,
 }
 
 cm_error_t *cm_status_withheld(cm_withheld_sum_t *ours, cm_node_t *node,
-                               const char *name,
+                               const cm_peer_t *peer,
                                const cm_withheld_sum_t *theirs,
                                apr_pool_t *scratch_pool)
 {
     cm_status_said_t said;
 
-    CM_TRY(cm_withheld_count(ours, node, name, scratch_pool));
-    CM_TRY(load_said(&said, node, name, scratch_pool));
+    CM_TRY(cm_withheld_count(ours, node, peer->name, scratch_pool));
+    read_said(&said, &peer->status, scratch_pool);
     if (theirs->count == said.withheld.count &&
         theirs->first == said.withheld.first)
         return NULL;
     said.withheld = *theirs;
-    return cm_status_keep_said(node, name, &said, scratch_pool);
+    return cm_status_keep_said(node, peer->name, &said, scratch_pool);
 }
 
 /* Count what is parked of the peer. */
@@ -185,7 +171,7 @@ static cm_error_t *load_peer(cm_status_peer_t *one, cm_node_t *node,
         one->peer = apr_pcalloc(pool, sizeof(*one->peer));
         one->peer->name = name;
     }
-    CM_TRY(load_said(&one->said, node, name, pool));
+    read_said(&one->said, &one->peer->status, pool);
     CM_TRY(cm_withheld_count(&one->withheld, node, name, pool));
     CM_TRY(cm_outbox_pending(&one->pending, node, name, CM_EXACT_FOR_PEOPLE,
                              pool));

@@ -49,10 +49,10 @@ cm_error_t *cm_status_keep_said(cm_node_t *node, const char *name,
                                 const cm_status_said_t *said,
                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Keep how many messages the peer NAME holds back from us, as it says with
- * every request, and give how many we hold back from it. */
+/* Keep how many messages PEER holds back from us, as it says with every
+ * request, and give how many we hold back from it. */
 cm_error_t *cm_status_withheld(cm_withheld_sum_t *ours, cm_node_t *node,
-                               const char *name,
+                               const cm_peer_t *peer,
                                const cm_withheld_sum_t *theirs,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

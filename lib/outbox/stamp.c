@@ -506,13 +506,17 @@ static cm_error_t *stamp_chunk(int *stamped, cm_node_t *node,
                                apr_pool_t *scratch_pool)
 {
     const apr_time_t now = cm_clock_now();
-    int waiting, stale;
+    /* Where transactions leave gaps, what is known of these is read anew. */
+    int waiting =
+        stamping->left && !cm_dialect_of_store(node->store)->leaves_gaps;
+    int stale = 0;
 
-    *stamped = 0;
+    *stamped = stamping->left = 0;
     stamping->stamped = NULL;
     stamping->all = cm_unstamped_is_due(node);
-    CM_TRY(
-        cm_unstamped_look(&waiting, &stale, node, stamping->all, scratch_pool));
+    if (!waiting)
+        CM_TRY(cm_unstamped_look(&waiting, &stale, node, stamping->all,
+                                 scratch_pool));
     CM_TRY_FOR(cm_unstamped_forget(node, scratch_pool), scratch_pool,
                "cannot examine the missing ids of the outbox");
     if (waiting || stale)

@@ -26,6 +26,7 @@ typedef struct cm_stamping_t {
     int all;           /* search all rows: unstamped.h */
     int rows;          /* as so many the last messages were captured */
     int took_all;      /* the last chunk took all that was committed */
+    int left;          /* it left some of it, which need not be looked for */
     const cm_stamped_t *stamped; /* the last chunk, if it is a batch, for
                                     cm_reading_t.stamped, in the pool that it
                                     was stamped with; or NULL */

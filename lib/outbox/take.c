@@ -299,6 +299,7 @@ static cm_error_t *read_enough(apr_array_header_t **found, cm_stamp_t *stamp)
     }
     stamping->rows = reading.found->nelts;
     stamping->took_all = !reading.what.more;
+    stamping->left = reading.what.more;
     *found = reading.found;
     return NULL;
 }

@@ -47,13 +47,14 @@ sub plan_cut {
 
 sub was_cut { return -e "$_[0]{through}/cut" }
 
-# How many statements all connections have asked since the last call.
+# How many statements all connections have asked since the last call. Those
+# that stay open keep the file.
 sub statements {
     my ($self) = @_;
     my $file = "$self->{through}/statements";
     my $count = -s $file || 0;
 
-    unlink $file;
+    truncate $file, 0 if $count;
     return $count;
 }
 
