@@ -37,6 +37,7 @@ my $tables = <<'SQL';
 create table events (id {key}, token varchar(20) not null) {engine};
 create table tags (a integer not null, b varchar(20) not null,
     note varchar(20), primary key (a, b)) {engine};
+create table others (id integer) {engine};
 SQL
 
 sub values_of {
@@ -68,13 +69,13 @@ sub cost_of {
     return $counted->value($sql) - $before;
 }
 
-# On PostgreSQL, where entries are counted: a run reads once what is gone from
-# the outbox, two rows for each of $rows, and LEFT other entries.
-sub reads_once {
+# A run passes once what is gone from the outbox, two rows for each of $rows: an
+# entry for each on PostgreSQL, two pages on MariaDB. LEFT: what else it reads.
+sub passes_once {
     my ($driver, $cost, $left, $what) = @_;
+    my $once = 2 * $rows * ($driver eq 'mysql' ? 2 : 1);
 
-    cmp_ok($cost, '<', 3 * $rows + $left, "$what pass what is gone once")
-      if $driver eq 'pgsql';
+    cmp_ok($cost, '<', 1.5 * $once + $left, "$what pass what is gone once");
 }
 
 # A run looks LOOKS times for what waits, and passes what is gone; its batches
@@ -105,6 +106,8 @@ sub test {
         ? 'set session transaction isolation level repeatable read; begin'
         : 'begin isolation level repeatable read');
     $old->run('select count(*) from events');
+    # MariaDB need not look at what is gone before a transaction has written.
+    $old->run('insert into others values (1)');
     $central->run("delete from $_") for qw(events tags);
     $pair->sync('they are gone');
     for my $n (1 .. 2) { # a search begins above what the last two have stamped
@@ -130,13 +133,13 @@ sub test {
         is_cheap(cost_of($pair, $facade, $central, $what, @sql), $run, 4,
             "received $what");
     }
-    reads_once($driver, $run, 0, 'runs without changes');
+    passes_once($driver, $run, 0, 'runs without changes');
     for (['inserts that are sent', @insert],
         ['updates that are sent', @update]) {
         my ($what, @sql) = @$_;
         my $cost = cost_of($pair, $central, $central, $what, @sql);
         is_cheap($cost, $run, 3, $what);
-        reads_once($driver, $cost, 60 * $changes, $what);
+        passes_once($driver, $cost, 60 * $changes, $what);
     }
     $old->run('commit');
     $old->stop;

@@ -29,9 +29,9 @@ static cm_error_t *read_made(cm_health_t *health, cm_node_t *node,
     CM_TRY(cm_statement_number(
         &health->made_recently, node->store,
         apr_psprintf(pool,
-                     "SELECT (SELECT count(*) FROM (SELECT clock FROM"
-                     " outbound_messages WHERE seq IS NOT NULL"
-                     " ORDER BY seq DESC LIMIT %d) AS made WHERE clock > " FMT
+                     "SELECT (SELECT count(*) FROM outbound_messages"
+                     " WHERE seq > (SELECT last_seq FROM communicator_node"
+                     " WHERE id = 1) - %d AND clock > " FMT
                      ") + (SELECT coalesce(sum(last_seq - first_seq + 1), 0)"
                      " FROM (SELECT first_seq, last_seq, made_at FROM"
                      " communicator_batches ORDER BY last_seq DESC LIMIT %d)"

@@ -22,24 +22,33 @@ typedef struct range_t {
     int count, more;
 } range_t;
 
-/* Find the first message above reading->after and the last one. (The first of
- * all rows would be searched for among those that a purge has removed.) */
+/* Find the first row above reading->after. (The first of all rows would be
+ * searched for among those that a purge has removed.) */
+static cm_error_t *find_first(range_t *range, cm_node_t *node,
+                              const cm_reading_t *reading, apr_pool_t *pool)
+{
+    return cm_statement_number(&range->first, node->store,
+                               apr_psprintf(pool,
+                                            "SELECT seq FROM outbound_messages"
+                                            " WHERE seq > %" APR_INT64_T_FMT
+                                            " ORDER BY seq LIMIT 1",
+                                            reading->after),
+                               NULL, 0, pool);
+}
+
+/* Find the first row and the last one, and the next batch. Where no row has a
+ * number, MariaDB would search for the last one among those that had none, and
+ * are gone. Rows before the batch may have come after the first search. */
 static cm_error_t *find_ends(range_t *range, cm_node_t *node,
                              const cm_reading_t *reading, apr_pool_t *pool)
 {
-    cm_rows_t *rows;
-
-    CM_TRY(cm_statement_select(
-        &rows, node->store,
-        apr_psprintf(pool,
-                     "SELECT (SELECT seq FROM outbound_messages"
-                     " WHERE seq > %" APR_INT64_T_FMT
-                     " ORDER BY seq LIMIT 1), " CM_OUTBOX_HIGHEST,
-                     reading->after),
-        NULL, 0, pool));
-    range->first = cm_cell_number(rows, 0, 0);
-    range->highest = cm_cell_number(rows, 0, 1);
+    CM_TRY(find_first(range, node, reading, pool));
+    if (range->first)
+        CM_TRY(cm_statement_number(&range->highest, node->store,
+                                   "SELECT " CM_OUTBOX_HIGHEST, NULL, 0, pool));
     CM_TRY(cm_batches_find(&range->packed, node, reading->after, pool));
+    if (!range->first && range->packed.first > reading->after + 1)
+        CM_TRY(find_first(range, node, reading, pool));
     range->until = range->packed.first ? range->packed.first - 1 : 0;
     if (reading->until && (!range->until || reading->until < range->until))
         range->until = reading->until;
