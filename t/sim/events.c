@@ -10,7 +10,7 @@ static void note(apr_array_header_t *events, sim_event_e kind, int node,
                  const char *after)
 {
     APR_ARRAY_PUSH(events, sim_event_t) = (sim_event_t){
-        kind, node, row->table, row->name, column, 0, before, after, 0};
+        kind, node, row->table, row->name, column, 0, before, after, row, 0};
 }
 
 static int same(const char *one, const char *other)

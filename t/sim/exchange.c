@@ -372,6 +372,27 @@ static const cm_parked_row_t *undecided(sim_world_t *world, int number,
     return NULL;
 }
 
+/* Note that a person at node NUMBER decides about ROW. What the one of another
+ * node has decided of that column of its record ends that question here, too,
+ * unless both nodes have made it: then there may be more to ask about. */
+static void note_asked(sim_world_t *world, int number,
+                       const cm_parked_row_t *row)
+{
+    const cm_parked_t *message = &row->message;
+    const char *question = apr_pstrcat(
+        world->pool, message->model, " ", message->identity.origin, " ",
+        message->identity.original_id, ": ", message->reason, NULL);
+    const char *node = sim_schema_node_name(number);
+    const char *other = apr_table_get(world->asked, question);
+
+    if (other && strcmp(other, node) &&
+        !sim_schema_is_reused(
+            &world->schema->tables[strtol(message->model + 1, NULL, 10)]))
+        sim_world_fail(world, "asked", "%s is asked about %s, as %s was", node,
+                       question, other);
+    apr_table_setn(world->asked, question, node);
+}
+
 int sim_exchange_decide(sim_world_t *world, int number)
 {
     const sim_node_t *node = &world->nodes[number];
@@ -388,6 +409,8 @@ int sim_exchange_decide(sim_world_t *world, int number)
     row = undecided(world, number, rows, "changed on both sides");
     if (row && row->message.id % 2)
         sim_parked_give_up(world, number, row->peer, row->message.id);
+    if (row)
+        note_asked(world, number, row);
     alone = row != NULL;
     if (!alone)
         row = undecided(world, number, rows, "of the same record is parked");

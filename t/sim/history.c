@@ -10,6 +10,7 @@
 #define OUTLIVE    8
 #define SINGLE     9
 #define RARE       12 /* from here on they are drawn apart: seeds keep theirs */
+#define RAREST     14 /* and again */
 
 static const sim_style_t styles[] = {
     {"", 12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28, 30, 10, 45, 0},
@@ -38,7 +39,13 @@ static const sim_style_t styles[] = {
     {"late", 6, 3, 12, 40, 10, 40, 50, 10, 10, 6, 0, 0, 10, 30, 70},
     /* keys are changed, and nothing is deleted: no reference may be lost */
     {"follow", 4, 3, 0, 0, 10, 40, 60, 0, 17, 7, 10, 0, 60, 20, 0},
+    /* rows are deleted that others have just changed */
+    {"ends", 6, 2, 0, 20, 10, 15, 65, 20, 10, 4, 0, 0, 0, 25, 0},
+    /* rows exchange their unique values */
+    {"swaps", 6, 2, 0, 20, 10, 30, 15, 5, 10, 4, 10, 0, 0, 30, 0},
 };
+
+#define STYLES ((int)(sizeof(styles) / sizeof(*styles)))
 
 /* A transaction. On SQLite there is one writer, so it ends at once; elsewhere
  * it may stay open. */
@@ -248,7 +255,7 @@ static const sim_style_t *find_style(const char *name)
 {
     int i;
 
-    for (i = 0; i < (int)(sizeof(styles) / sizeof(*styles)); i++)
+    for (i = 0; i < STYLES; i++)
         if (!strcmp(styles[i].name, name))
             return &styles[i];
     return NULL;
@@ -265,6 +272,7 @@ void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
 {
     sim_draw_t *draw = apr_pcalloc(pool, sizeof(*draw));
     sim_random_t rare = sim_random_begin(seed, "rare styles");
+    sim_random_t rarest = sim_random_begin(seed, "rarest styles");
 
     draw->history = history;
     draw->schema = schema;
@@ -276,9 +284,7 @@ void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
     draw->level = sim_draw_below(draw, 4);
     draw->style = &styles[sim_draw_below(draw, RARE)];
     if (sim_random_chance(&rare, 12))
-        draw->style =
-            &styles[RARE + sim_random_below(
-                               &rare, sizeof(styles) / sizeof(*styles) - RARE)];
+        draw->style = &styles[RARE + sim_random_below(&rare, RAREST - RARE)];
     if (schema->lives && sim_draw_chance(draw, 70))
         draw->style = &styles[KEYS_AGAIN];
     if (schema->outlives && sim_draw_chance(draw, 70))
@@ -287,6 +293,9 @@ void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
         draw->style = &styles[FEW_ROWS];
     if (schema->plain && sim_draw_chance(draw, 60))
         draw->style = &styles[SINGLE];
+    if (sim_random_chance(&rarest, 6))
+        draw->style =
+            &styles[RAREST + sim_random_below(&rarest, STYLES - RAREST)];
     if (style)
         draw->style = find_style(style);
     draw->restores = draw->level > 1 &&

@@ -60,8 +60,8 @@ static void judge_withheld(sim_judge_t *judge, int number)
     }
 }
 
-static int has_event(const sim_judge_t *judge, sim_event_e kind, int table,
-                     const char *name)
+int sim_judge_has_event(const sim_judge_t *judge, sim_event_e kind, int table,
+                        const char *name)
 {
     const apr_array_header_t *events = judge->world->events;
     int i;
@@ -97,12 +97,12 @@ static int parent_waits(const sim_judge_t *judge, const sim_table_t *table,
 static int waits(const sim_judge_t *judge, int table, const char *name)
 {
     if (judge->world->schema->tables[table].keeps && name &&
-        has_event(judge, SIM_EVENT_DELETE, table, name))
+        sim_judge_has_event(judge, SIM_EVENT_DELETE, table, name))
         return 1;
     if (name && parent_waits(judge, &judge->world->schema->tables[table], name))
         return 1;
     return sim_parked_has(judge->waiting, table, name) ||
-           (name && has_event(judge, SIM_EVENT_KEY, table, name));
+           (name && sim_judge_has_event(judge, SIM_EVENT_KEY, table, name));
 }
 
 /* A row that had no identity in a database that was restored, since where= kept
@@ -199,6 +199,7 @@ static void compare_rows(sim_judge_t *judge, const sim_row_t *one,
                 sim_judge_shown(one->values[i]), sim_schema_node_name(0),
                 sim_judge_shown(other->values[i]),
                 sim_schema_node_name(number));
+    sim_judge_clocks(judge, one, other, number);
 }
 
 /* What is at node ONE is at node OTHER, too. */
@@ -267,7 +268,8 @@ static void judge_existence(sim_judge_t *judge, const sim_event_t *event)
     if (event->kind == SIM_EVENT_INSERT && !row &&
         !sim_judge_may_have_gone(judge, event) &&
         !sim_judge_stays(judge, event) &&
-        !has_event(judge, SIM_EVENT_DELETE, event->table, event->name))
+        !sim_judge_has_event(judge, SIM_EVENT_DELETE, event->table,
+                             event->name))
         sim_world_fail(judge->world, "lost", "%s of %s, inserted at %s",
                        event->name, table->name,
                        sim_schema_node_name(event->node));
@@ -281,13 +283,11 @@ static void judge_existence(sim_judge_t *judge, const sim_event_t *event)
 }
 
 /* Whether an application has replaced the value of EVENT, knowing it. */
-static int is_replaced(const sim_judge_t *judge, const sim_event_t *event)
+int sim_judge_is_overwritten(const sim_judge_t *judge, const sim_event_t *event)
 {
     const apr_array_header_t *events = judge->world->events;
     int i;
 
-    if (has_event(judge, SIM_EVENT_DELETE, event->table, event->name))
-        return 1;
     for (i = 0; i < events->nelts; i++) {
         const sim_event_t *other = &APR_ARRAY_IDX(events, i, sim_event_t);
 
@@ -305,12 +305,20 @@ static int is_replaced(const sim_judge_t *judge, const sim_event_t *event)
     return 0;
 }
 
+/* Whether it has, or has deleted its record. */
+static int is_replaced(const sim_judge_t *judge, const sim_event_t *event)
+{
+    return sim_judge_has_event(judge, SIM_EVENT_DELETE, event->table,
+                               event->name) ||
+           sim_judge_is_overwritten(judge, event);
+}
+
 const char *sim_judge_value_of(const char *text, apr_pool_t *pool)
 {
     return *text == '"' ? sim_message_unquote(text, pool) : text;
 }
 
-static int is_kept(const sim_judge_t *judge, const char *value)
+int sim_judge_is_kept(const sim_judge_t *judge, const char *value)
 {
     int i;
 
@@ -325,7 +333,7 @@ static int is_kept(const sim_judge_t *judge, const char *value)
  * (docs/convergence.md). With one node of a pair this is an open fault: it may
  * be mended, and then only hubs and two nodes that withhold are excused. Seed
  * 28733420735743 of this generator. */
-static int was_withheld(const sim_judge_t *judge, int table)
+int sim_judge_was_withheld(const sim_judge_t *judge, int table)
 {
     const char *sql = apr_psprintf(judge->pool,
                                    "SELECT count(*) FROM communicator_withheld"
@@ -396,8 +404,8 @@ static int is_contested(const sim_judge_t *judge, const sim_event_t *event)
 /* Return whether the values of COLUMN of TABLE may have gone with it. On
  * servers all values of a row are sent, until migrate has looked at its new
  * columns: an older one may win then. */
-static int was_dropped(const sim_judge_t *judge, const sim_table_t *table,
-                       int column)
+int sim_judge_was_dropped(const sim_judge_t *judge, const sim_table_t *table,
+                          int column)
 {
     int served = sim_schema_is_served(judge->world->schema), i;
 
@@ -484,13 +492,13 @@ static void judge_value(sim_judge_t *judge, const sim_event_t *event)
         return;
     if (!strcmp(sim_judge_shown(row->values[event->column]), event->after) ||
         is_put_back(table, row) || is_replaced(judge, event) ||
-        (is_kept(judge, event->after) &&
+        (sim_judge_is_kept(judge, event->after) &&
          (is_contested(judge, event) || was_decided(judge, event->table) ||
           was_altered(table) || table->leaves)) ||
-        was_withheld(judge, event->table) ||
+        sim_judge_was_withheld(judge, event->table) ||
         was_taken_for_another(judge, event) ||
         was_decided_at_once(judge, event->table) ||
-        was_dropped(judge, table, event->column))
+        sim_judge_was_dropped(judge, table, event->column))
         return;
     sim_world_fail(judge->world, "vanished",
                    "%s of %s: %s, written at %s, is "
@@ -544,6 +552,7 @@ void sim_judge(sim_world_t *world)
         judge.rows[i] = sim_rows_read(
             &world->nodes[i], &world->nodes[i].sessions[0], world->pool);
         judge_outbox(&judge, i);
+        sim_judge_read_clocks(&judge, i);
         judge_withheld(&judge, i);
         sim_parked_find(world, i, judge.rows[i], judge.waiting);
         judge_doubles(&judge, i);
@@ -558,8 +567,10 @@ void sim_judge(sim_world_t *world)
         if (waits(&judge, event->table, event->name) || is_undone(world, i))
             continue;
         judge_existence(&judge, event);
-        if (!world->restored)
-            judge_value(&judge, event);
+        if (world->restored)
+            continue;
+        judge_value(&judge, event);
+        sim_judge_buried(&judge, event);
     }
     sim_judge_inbox(&judge);
     sim_judge_claims(&judge);

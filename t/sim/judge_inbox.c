@@ -260,8 +260,13 @@ void sim_judge_undecided(sim_world_t *world)
     sim_judge_t judge = {.world = world, .pool = world->pool};
     int i;
 
-    for (i = 0; i < world->schema->nodes && !world->restored; i++)
+    for (i = 0; i < world->schema->nodes && !world->restored; i++) {
+        judge.rows[i] = sim_rows_read(
+            &world->nodes[i], &world->nodes[i].sessions[0], world->pool);
         judge_held(&judge, i);
+    }
+    for (i = 0; i < world->events->nelts && !world->restored; i++)
+        sim_judge_spared(&judge, &APR_ARRAY_IDX(world->events, i, sim_event_t));
 }
 
 /* After a restore numbers begin again. */

@@ -2,6 +2,8 @@
 #ifndef SIM_JUDGING_H
 #define SIM_JUDGING_H
 
+#include <apr_hash.h>
+
 #include "judge.h"
 
 typedef struct sim_judge_t {
@@ -10,6 +12,7 @@ typedef struct sim_judge_t {
     apr_array_header_t *lost;            /* const char *: values in
                                             communicator_conflicts */
     apr_array_header_t *waiting;         /* sim_waiting_t */
+    apr_hash_t *clocks[SIM_NODES], *numbers[SIM_NODES]; /* judge_clocks.c */
     apr_pool_t *pool;
 } sim_judge_t;
 
@@ -18,6 +21,26 @@ const char *sim_judge_shown(const char *value);
 
 /* Return what TEXT, of communicator_conflicts, is as sim_row_t has it. */
 const char *sim_judge_value_of(const char *text, apr_pool_t *pool);
+
+/* Return whether something of KIND happened to the row NAME of TABLE. */
+int sim_judge_has_event(const sim_judge_t *judge, sim_event_e kind, int table,
+                        const char *name);
+
+/* Return whether an application has replaced the value that EVENT gave a
+ * column, knowing it. */
+int sim_judge_is_overwritten(const sim_judge_t *judge,
+                             const sim_event_t *event);
+
+/* Return whether VALUE stands in communicator_conflicts of some node. */
+int sim_judge_is_kept(const sim_judge_t *judge, const char *value);
+
+/* Return whether a node has withheld a message of TABLE: then nobody sees a
+ * conflict. */
+int sim_judge_was_withheld(const sim_judge_t *judge, int table);
+
+/* Return whether the values of COLUMN of TABLE may have gone with it. */
+int sim_judge_was_dropped(const sim_judge_t *judge, const sim_table_t *table,
+                          int column);
 
 /* Return what wrote VALUE, a word (each is given once), before EVENT to the
  * same column of the same row; or NULL. */
@@ -75,7 +98,26 @@ int sim_judge_stays(const sim_judge_t *judge, const sim_event_t *event);
 int sim_judge_leads_to_stranded(const sim_judge_t *judge, int number,
                                 const sim_row_t *row, int i);
 
+/* --- judge_ends.c --- */
+
+/* Judge whether the value that EVENT gave a column of a record which was
+ * deleted since, was known to whoever did that, or is kept. */
+void sim_judge_buried(const sim_judge_t *judge, const sim_event_t *event);
+
+/* Judge, before people have decided anything, whether the row of EVENT is still
+ * at its node, where one is to decide: what EVENT gave a column was not known
+ * to whoever has deleted it elsewhere. */
+void sim_judge_spared(const sim_judge_t *judge, const sim_event_t *event);
+
 /* --- others --- */
+
+/* Read the clocks of NODE into JUDGE: judge_clocks.c. */
+void sim_judge_read_clocks(sim_judge_t *judge, int node);
+
+/* Judge whether the row ONE of the first node has the clocks of OTHER, the same
+ * row of node NUMBER: else a change may win at one of them only. */
+void sim_judge_clocks(sim_judge_t *judge, const sim_row_t *one,
+                      const sim_row_t *other, int number);
 
 /* Judge which messages each node says that it has received: judge_inbox.c. */
 void sim_judge_inbox(sim_judge_t *judge);

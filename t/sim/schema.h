@@ -99,7 +99,8 @@ void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
 
 /* Return whether SCHEMA has WORD: lives, outlives, held, matched, plain, stops,
  * or a table with it: joined, either, filter, tied, returns; or cascades: rows
- * that go with a row of a shared key. */
+ * that go with a row of a shared key; or unseen: rows with a row filter that
+ * may exchange unique values. */
 int sim_schema_is_like(const sim_schema_t *schema, const char *word);
 
 /* Return whether COLUMN of TABLE is there at NODE. */

@@ -32,12 +32,25 @@ static int goes_with_shared(const sim_schema_t *schema,
     return 0;
 }
 
+/* Return whether TABLE has a row filter and a unique column, whose values rows
+ * may exchange. */
+static int may_swap_unseen(const sim_table_t *table)
+{
+    int i;
+
+    for (i = 0; i < table->count; i++)
+        if (table->filter >= 0 && table->columns[i].unique && i != table->match)
+            return 1;
+    return 0;
+}
+
 int sim_schema_is_like(const sim_schema_t *schema, const char *word)
 {
     int joined = 0, either = 0, filter = 0, tied = 0, cascades = 0;
-    int returns = 0, i;
+    int returns = 0, unseen = 0, i;
 
     for (i = 0; i < schema->count; i++) {
+        unseen |= may_swap_unseen(&schema->tables[i]);
         joined |= schema->tables[i].joined;
         either |= has_either(&schema->tables[i]);
         filter |= schema->tables[i].filter >= 0;
@@ -55,6 +68,7 @@ int sim_schema_is_like(const sim_schema_t *schema, const char *word)
            (either && !strcmp(word, "either")) ||
            (filter && !strcmp(word, "filter")) ||
            (tied && !strcmp(word, "tied")) ||
+           (unseen && !strcmp(word, "unseen")) ||
            (returns && !strcmp(word, "returns")) ||
            (cascades && !strcmp(word, "cascades"));
 }

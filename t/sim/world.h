@@ -21,7 +21,8 @@ typedef struct sim_event_t {
     int column;    /* SIM_EVENT_UPDATE; SIM_COLUMNS: the tag */
     int statement; /* what one statement did has the same number */
     const char *before, *after;
-    int renamed; /* SIM_EVENT_DELETE: the row has another key now */
+    const sim_row_t *row; /* as it was, or, unless it was deleted, is */
+    int renamed;          /* SIM_EVENT_DELETE: the row has another key now */
 } sim_event_t;
 
 /* A record that waits at some node. */
@@ -40,6 +41,7 @@ typedef struct sim_world_t {
     apr_array_header_t *pending[SIM_NODES][SIM_SESSIONS];
     apr_array_header_t *late; /* requests that arrive later: wire.c */
     apr_table_t *decided;     /* conflicts that a person has decided */
+    apr_table_t *asked;       /* what one was asked in the end: the node */
     int restored;             /* bits: the nodes whose database was restored */
     int restored_at;          /* how many events there were by then */
     int renewed;              /* bits: those of them with a new epoch */

@@ -1,0 +1,80 @@
+/* What becomes of values of records that were deleted: see judge.h. */
+#include "judging.h"
+
+#include <string.h>
+
+/* Return whether END, a delete, may have been made by somebody who knew the
+ * value that EVENT gave a column. */
+static int is_known_at(const sim_judge_t *judge, const sim_event_t *end,
+                       const sim_event_t *event)
+{
+    const char *value = end->row->values[event->column];
+    const sim_event_t *writer = end;
+
+    if (end->node == event->node || end->renamed || !value ||
+        !strcmp(value, event->after))
+        return 1;
+    do {
+        writer = sim_judge_writer_of(judge, writer, value);
+        value = writer ? writer->before : NULL;
+    } while (writer && writer != event);
+    return writer != NULL;
+}
+
+/* Return whether the record of EVENT was deleted, and nobody who did that knew
+ * the value that EVENT gave a column. Only words are each given once; and whose
+ * row goes with its parent, knows what is at each node. */
+static int is_ended_unknown(const sim_judge_t *judge, const sim_event_t *event)
+{
+    const apr_array_header_t *events = judge->world->events;
+    const sim_table_t *table = &judge->world->schema->tables[event->table];
+    int ended = 0, i;
+
+    if (event->kind != SIM_EVENT_UPDATE || !event->after ||
+        *event->after != 'v' || event->column == SIM_COLUMNS ||
+        sim_schema_is_reused(table) || table->publisher >= 0 || table->keeps ||
+        !sim_judge_is_common(judge->world->schema, table, event->column, 0,
+                             judge->world->schema->nodes - 1) ||
+        sim_judge_may_be_orphaned(judge, event->table) ||
+        sim_judge_was_withheld(judge, event->table) ||
+        sim_judge_was_dropped(judge, table, event->column) ||
+        sim_judge_is_overwritten(judge, event))
+        return 0;
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *end = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (end->table != event->table || strcmp(end->name, event->name))
+            continue;
+        if (end->kind == SIM_EVENT_KEY ||
+            (end->kind == SIM_EVENT_DELETE && is_known_at(judge, end, event)))
+            return 0;
+        ended |= end->kind == SIM_EVENT_DELETE;
+    }
+    return ended;
+}
+
+void sim_judge_buried(const sim_judge_t *judge, const sim_event_t *event)
+{
+    if (!sim_rows_find(judge->rows[0], event->table, event->name) &&
+        is_ended_unknown(judge, event) &&
+        !sim_judge_is_kept(judge, event->after))
+        sim_world_fail(judge->world, "buried",
+                       "%s of t%d: %s, written at %s, is not kept, and who "
+                       "deleted it did not know that",
+                       event->name, event->table, event->after,
+                       sim_schema_node_name(event->node));
+}
+
+void sim_judge_spared(const sim_judge_t *judge, const sim_event_t *event)
+{
+    const sim_table_t *table = &judge->world->schema->tables[event->table];
+
+    if (table->holds >> event->node & 1 &&
+        !sim_rows_find(judge->rows[event->node], event->table, event->name) &&
+        is_ended_unknown(judge, event))
+        sim_world_fail(judge->world, "ended",
+                       "%s of t%d is gone at %s: nobody was asked, and who "
+                       "deleted it did not know %s",
+                       event->name, event->table,
+                       sim_schema_node_name(event->node), event->after);
+}
