@@ -182,7 +182,7 @@ static int may_be_away(const sim_message_t *parked, const sim_column_t *column,
 {
     const apr_array_header_t *found = sim_node_select(
         parked->session, SIM_MESSAGE_SELECT, SIM_MESSAGE_COLUMNS, parked->pool);
-    int here = 0, at_once = is_checked_at_once(parked, column), i;
+    int at_once = is_checked_at_once(parked, column), i;
     const sim_message_t *before;
 
     for (before = parked; before; before = before->needed_by) {
@@ -197,13 +197,11 @@ static int may_be_away(const sim_message_t *parked, const sim_column_t *column,
         sim_message_take(&parent, APR_ARRAY_IDX(found, i, const char **));
         parent.needed_by = parked;
         parent.needed_in = column;
-        if (!is_about(&parent, table, origin, id))
-            continue;
-        if (sim_causes_has(&parent))
-            return 1;
-        here = 1;
+        /* what follows may be refused, and the record is here anyway */
+        if (is_about(&parent, table, origin, id))
+            return sim_causes_has(&parent);
     }
-    return !here;
+    return 1;
 }
 
 /* A record that it refers to is not here: another one than its own. */
@@ -565,6 +563,34 @@ static int is_behind(const sim_message_t *parked)
     return 0;
 }
 
+/* Return whether PARKED, a delete that rows here refuse, is all that the next
+ * record with its shared key waits for: that one gets the row. */
+static int is_taken_over(const sim_message_t *parked)
+{
+    const apr_array_header_t *found = sim_node_select(
+        parked->session, SIM_MESSAGE_SELECT, SIM_MESSAGE_COLUMNS, parked->pool);
+    const apr_size_t size = strcspn(parked->original_id, "\x1f");
+    int i;
+
+    for (i = 0; i < found->nelts; i++) {
+        sim_message_t next = *parked;
+
+        sim_message_take(&next, APR_ARRAY_IDX(found, i, const char **));
+        if (strcmp(next.peer, parked->peer) || next.table != parked->table ||
+            strcmp(next.origin, "*") || strcmp(parked->origin, "*") ||
+            apr_atoi64(next.id) <= apr_atoi64(parked->id) ||
+            !strcmp(next.original_id, parked->original_id) ||
+            strcspn(next.original_id, "\x1f") != size ||
+            strncmp(next.original_id, parked->original_id, size))
+            continue;
+        next.row = parked->row;
+        return !strcmp(next.action, "create") && !is_held(parked) &&
+               !is_orphan(&next) && !is_lie(&next) && !is_taken(&next) &&
+               !is_waiting_for_parent(&next);
+    }
+    return 0;
+}
+
 /* All messages of a record up to one are tried together, so each that is parked
  * has a cause of its own, whatever is wrong with those before it, unless their
  * values win, or a person is to decide. */
@@ -575,7 +601,7 @@ int sim_causes_has(const sim_message_t *parked)
         is_behind(parked))
         return 1;
     /* An update may be a delete, too: with a parent that is deleted. */
-    if (is_refused_by_child(parked))
+    if (is_refused_by_child(parked) && !is_taken_over(parked))
         return 1;
     return strcmp(parked->action, "delete") != 0 &&
            (is_taken(parked) || is_key_taken(parked) ||

@@ -419,6 +419,10 @@ static void settle(sim_world_t *world)
         sim_node_skew(&world->nodes[i], 0);
     }
     sim_clock_agree();
+    /* A restored database may remember when its clock was right, and by how
+     * much it was wrong later: its peer seems late for an hour. */
+    if (world->restored && world->jumped)
+        sim_clock_pass(apr_time_from_sec(3600));
     resume_all(world);
     let_park(world);
     sim_wire_deliver(world);
