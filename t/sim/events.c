@@ -120,6 +120,7 @@ static void note_replaced(sim_world_t *world, const sim_step_t *step,
     int wanted = sim_schema_is_shared(table) ? SIM_CELL_KEY
                  : table->match >= 0         ? table->match
                                              : SIM_CELL_TAG;
+    apr_array_header_t *pending = world->pending[step->node][step->session];
     int i;
 
     for (i = 0;
@@ -130,9 +131,10 @@ static void note_replaced(sim_world_t *world, const sim_step_t *step,
                          .name = given(step, i, wanted, world->pool)};
         const sim_row_t *found = sim_rows_find(after, row.table, row.name);
 
-        if (!found || !same(found->values[SIM_COLUMNS], tag))
-            note(world->pending[step->node][step->session], SIM_EVENT_DELETE,
-                 step->node, &row, 0, NULL, NULL);
+        if (found && same(found->values[SIM_COLUMNS], tag))
+            continue;
+        note(pending, SIM_EVENT_DELETE, step->node, &row, 0, NULL, NULL);
+        APR_ARRAY_IDX(pending, pending->nelts - 1, sim_event_t).row = NULL;
     }
 }
 

@@ -162,8 +162,6 @@ static void refer_to_itself(apr_array_header_t *cells)
         APR_ARRAY_IDX(cells, 0, sim_cell_t).text;
 }
 
-/* With deletes=no no key is used again: a known limit. The new record would
- * take the place of the one that is kept. */
 static void draw_insert(sim_draw_t *draw, int node, int session, int number)
 {
     const sim_table_t *table = &draw->schema->tables[number];
@@ -367,7 +365,7 @@ static void draw_delete(sim_draw_t *draw, int node, int session, int number)
         return;
     if (table->joined)
         draw_pair_again(draw, step, session);
-    if (!sim_schema_is_shared(table))
+    if (!sim_schema_is_shared(table) && !table->keeps)
         return;
     /* The key begins another life. */
     draw->again = some_key(draw, table);

@@ -564,6 +564,8 @@ void sim_judge(sim_world_t *world)
         const sim_event_t *event =
             &APR_ARRAY_IDX(world->events, i, sim_event_t);
 
+        if (!world->restored)
+            sim_judge_stayed(&judge, event);
         if (waits(&judge, event->table, event->name) || is_undone(world, i))
             continue;
         judge_existence(&judge, event);

@@ -8,7 +8,7 @@
 static int is_known_at(const sim_judge_t *judge, const sim_event_t *end,
                        const sim_event_t *event)
 {
-    const char *value = end->row->values[event->column];
+    const char *value = end->row ? end->row->values[event->column] : NULL;
     const sim_event_t *writer = end;
 
     if (end->node == event->node || end->renamed || !value ||
@@ -77,4 +77,55 @@ void sim_judge_spared(const sim_judge_t *judge, const sim_event_t *event)
                        "deleted it did not know %s",
                        event->name, event->table,
                        sim_schema_node_name(event->node), event->after);
+}
+
+/* Return whether COLUMN of the row of END was written at another node, or
+ * later: that may bring the row back. */
+static int is_written_besides(const sim_judge_t *judge, const sim_event_t *end,
+                              int column)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->kind == SIM_EVENT_UPDATE &&
+            (event->node != end->node || event > end) &&
+            event->table == end->table && event->column == column &&
+            !strcmp(event->name, end->name))
+            return 1;
+    }
+    return 0;
+}
+
+void sim_judge_stayed(const sim_judge_t *judge, const sim_event_t *end)
+{
+    const sim_schema_t *schema = judge->world->schema;
+    const sim_table_t *table = &schema->tables[end->table];
+    int node, i;
+
+    if (end->kind != SIM_EVENT_DELETE || !end->row || !table->keeps ||
+        table->filter >= 0 || table->publisher >= 0 ||
+        sim_judge_was_withheld(judge, end->table))
+        return;
+    for (node = 0; node < schema->nodes; node++) {
+        const sim_row_t *row =
+            sim_rows_find(judge->rows[node], end->table, end->name);
+
+        for (i = 0; row && node != end->node && i < table->count; i++)
+            if (sim_judge_is_common(schema, table, i, end->node, node) &&
+                !sim_judge_was_dropped(judge, table, i) &&
+                !is_written_besides(judge, end, i) &&
+                strcmp(sim_judge_shown(row->values[i]),
+                       sim_judge_shown(end->row->values[i])))
+                sim_world_fail(judge->world, "stayed",
+                               "%s of t%d stays at %s with %s, not with %s "
+                               "as it was when it was deleted at %s",
+                               end->name, end->table,
+                               sim_schema_node_name(node),
+                               sim_judge_shown(row->values[i]),
+                               sim_judge_shown(end->row->values[i]),
+                               sim_schema_node_name(end->node));
+    }
 }

@@ -109,6 +109,10 @@ void sim_judge_buried(const sim_judge_t *judge, const sim_event_t *event);
  * to whoever has deleted it elsewhere. */
 void sim_judge_spared(const sim_judge_t *judge, const sim_event_t *event);
 
+/* Judge whether the row that END has deleted, if it stays at other nodes
+ * (deletes=no), is there as it was. */
+void sim_judge_stayed(const sim_judge_t *judge, const sim_event_t *end);
+
 /* --- others --- */
 
 /* Read the clocks of NODE into JUDGE: judge_clocks.c. */

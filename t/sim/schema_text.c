@@ -47,9 +47,10 @@ static int may_swap_unseen(const sim_table_t *table)
 int sim_schema_is_like(const sim_schema_t *schema, const char *word)
 {
     int joined = 0, either = 0, filter = 0, tied = 0, cascades = 0;
-    int returns = 0, unseen = 0, i;
+    int returns = 0, unseen = 0, keeps = 0, i;
 
     for (i = 0; i < schema->count; i++) {
+        keeps |= schema->tables[i].keeps;
         unseen |= may_swap_unseen(&schema->tables[i]);
         joined |= schema->tables[i].joined;
         either |= has_either(&schema->tables[i]);
@@ -68,6 +69,7 @@ int sim_schema_is_like(const sim_schema_t *schema, const char *word)
            (either && !strcmp(word, "either")) ||
            (filter && !strcmp(word, "filter")) ||
            (tied && !strcmp(word, "tied")) ||
+           (keeps && !strcmp(word, "keeps")) ||
            (unseen && !strcmp(word, "unseen")) ||
            (returns && !strcmp(word, "returns")) ||
            (cascades && !strcmp(word, "cascades"));

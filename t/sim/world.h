@@ -21,7 +21,8 @@ typedef struct sim_event_t {
     int column;    /* SIM_EVENT_UPDATE; SIM_COLUMNS: the tag */
     int statement; /* what one statement did has the same number */
     const char *before, *after;
-    const sim_row_t *row; /* as it was, or, unless it was deleted, is */
+    const sim_row_t *row; /* as it is, or was before a delete; NULL: not known
+                           */
     int renamed;          /* SIM_EVENT_DELETE: the row has another key now */
 } sim_event_t;
 
