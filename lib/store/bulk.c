@@ -86,11 +86,9 @@ static cm_error_t *run_chunk(cm_rows_t **rows, apr_int64_t *affected,
                              cm_store_t *store, const cm_bulk_chunk_t *chunk,
                              apr_pool_t *pool)
 {
-    const int kept =
-        rows ? store->dialect->ops->selects_kept : is_kept(store, chunk);
     const cm_call_t call = cm_bulk_chunk_call(chunk, pool);
 
-    if (kept)
+    if (chunk->kept)
         return cm_prepared_call(rows, affected, store, &call, 1, pool);
     return cm_statement_call(rows, affected, store, &call, pool);
 }
@@ -107,6 +105,7 @@ static cm_error_t *run(apr_int64_t *total, cm_store_t *store,
     apr_pool_t *iterpool;
     cm_error_t *err = NULL;
 
+    chunk.kept = is_kept(store, &chunk);
     apr_pool_create(&iterpool, scratch_pool);
     while (!err && cm_bulk_chunk_next(&chunk)) {
         apr_int64_t affected = 0;
@@ -286,8 +285,7 @@ static cm_error_t *insert_chunk(apr_array_header_t *keys, cm_store_t *store,
                                 const cm_bulk_chunk_t *chunk,
                                 const cm_bulk_key_t *key, apr_pool_t *pool)
 {
-    const int keep =
-        chunk->bulk->column_count && store->dialect->ops->selects_kept;
+    const int keep = chunk->bulk->column_count && chunk->kept;
     const cm_call_t call = cm_bulk_chunk_call(chunk, pool);
     cm_rows_t *rows;
 
@@ -335,6 +333,7 @@ cm_error_t *cm_bulk_insert_keys(apr_array_header_t **keys, cm_store_t *store,
         result_pool);
 
     chunk.expressions = key->given;
+    chunk.kept = store->returns_keys && store->dialect->ops->selects_kept;
     *keys = apr_array_make(result_pool, cm_bulk_rows(bulk), sizeof(char *));
     if (!bulk->column_count)
         return insert_defaults(*keys, store, &chunk, key, result_pool);
@@ -401,6 +400,7 @@ cm_error_t *cm_bulk_select(cm_rows_t **rows, cm_store_t *store,
 
     chunk.expressions = expressions;
     chunk.condition = condition;
+    chunk.kept = ops->selects_kept;
     *rows = apr_pcalloc(result_pool, sizeof(**rows));
     while (cm_bulk_chunk_next(&chunk)) {
         apr_array_header_t more = {.elt_size = sizeof(cm_datum_t)};

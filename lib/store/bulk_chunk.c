@@ -25,6 +25,7 @@ cm_bulk_chunk_t cm_bulk_chunk_begin(const cm_bulk_t *bulk,
                              .dialect = dialect,
                              .template = template,
                              .listed = template == dialect->ops->update_listed,
+                             .kept = 1,
                              .same = apr_pcalloc(pool, bulk->column_count + 1)};
 }
 
@@ -339,7 +340,7 @@ int cm_bulk_chunk_next(cm_bulk_chunk_t *chunk)
         if (rows && !arrays && !same_forms(row, first, columns))
             break;
     }
-    chunk->rows = rows && !by_column ? round_rows(rows) : rows;
+    chunk->rows = rows && !by_column && chunk->kept ? round_rows(rows) : rows;
     if (rows && by_column)
         find_same(chunk);
     return rows > 0;

@@ -33,8 +33,9 @@ typedef struct cm_bulk_chunk_t {
     const char *template;    /* SQL with {name}: part() of bulk_chunk.c */
     const char *expressions; /* what to return */
     const char *condition;
-    int listed; /* its keys are listed: the statement is not kept, so any number
-                   of rows will do */
+    int listed; /* its keys are listed */
+    int kept;   /* the statement stays prepared, so only some numbers of rows
+                   are used */
     int first, rows;
     char *same; /* per column: all these rows have the same value */
 } cm_bulk_chunk_t;

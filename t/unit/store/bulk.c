@@ -104,6 +104,31 @@ static void one_life(cm_store_t *store, apr_pool_t *pool)
            "%s: the others stay", of);
 }
 
+static apr_int64_t statements(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_rows_t *rows;
+
+    database_must(cm_statement_select(
+        &rows, store, "SHOW SESSION STATUS LIKE 'Questions'", NULL, 0, pool));
+    return cm_cell_number(rows, 0, 1);
+}
+
+/* What the server does not keep may have any number of rows. */
+static void one_statement(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *of = database_of(store);
+    apr_int64_t before;
+    cm_rows_t *rows;
+
+    if (cm_dialect_of_store(store)->database != CM_MYSQL)
+        return;
+    make_table(store);
+    before = statements(store, pool);
+    database_must(cm_bulk_select(&rows, store, "t.id",
+                                 messages(1, 499, "", 2, pool), NULL, 0, pool));
+    is_int(statements(store, pool) - before, 2, "%s: one look-up", of);
+}
+
 /* Keys above 2^53, also where no index finds them; quoted names; the same key
  * twice. */
 static void keys(cm_store_t *store, apr_pool_t *pool)
@@ -467,6 +492,7 @@ int main(void)
     if (!database_any())
         return skip_all("no CM_TEST_SQLITE3, _PGSQL, _MYSQL is set");
     database_each("one life", one_life);
+    database_each("one statement", one_statement);
     database_each("keys", keys);
     database_each("one owner", one_owner);
     database_each("new keys", new_keys);
