@@ -439,6 +439,31 @@ static void tell_unique(const sync_check_catalog_t *on,
 
 /* --- what is no column --- */
 
+/* A dump takes the triggers to a server that may not have their user. */
+static void check_definer(const sync_check_catalog_t *on,
+                          const cm_catalog_hazard_t *hazard)
+{
+    apr_pool_t *pool = on->check->client->pool;
+
+    if (hazard->body)
+        sync_check_catalog_warn(
+            on, "communicator-sync migrate",
+            apr_psprintf(pool,
+                         "the triggers have the rights of the user '%s', who "
+                         "is not here: the application cannot write",
+                         hazard->name));
+    else
+        tell(on,
+             apr_psprintf(pool,
+                          "communicator-sync migrate --drop-triggers %s, then "
+                          "migrate",
+                          on->model->name),
+             apr_psprintf(pool,
+                          "the triggers have the rights of the user '%s': if "
+                          "there is none, the application cannot write",
+                          hazard->name));
+}
+
 static void check_hazard(sync_check_catalog_t *on,
                          const cm_catalog_hazard_t *hazard)
 {
@@ -452,6 +477,16 @@ static void check_hazard(sync_check_catalog_t *on,
                          "row security applies to the user '%s': records that "
                          "it hides are neither found nor changed",
                          hazard->name));
+        break;
+    case CM_HAZARD_SUBSCRIPTION:
+        if (on->model->publishes)
+            sync_check_catalog_warn(
+                on, "communicator-sync verify --repair sends it",
+                "logical replication writes into this table, which no trigger "
+                "sees: it is not published");
+        break;
+    case CM_HAZARD_DEFINER:
+        check_definer(on, hazard);
         break;
     case CM_HAZARD_DEFERRABLE:
         tell(on, NULL,

@@ -41,8 +41,8 @@ static cm_error_t *triggers_are_there(sync_check_t *check,
 {
     static const char *const words[] = {
         [CM_CAPTURE_MISSING] = "are missing: its changes are not published",
-        [CM_CAPTURE_STALE] = "were made for other columns, or by another "
-                             "version",
+        [CM_CAPTURE_STALE] = "are disabled, or were made for other "
+                             "columns or by another version",
         [CM_CAPTURE_PARTIAL] = "are not on all of its partitions: what is "
                                "written to those directly is not published"};
     apr_pool_t *pool = check->client->pool;

@@ -1,5 +1,7 @@
 /* communicator-sync: pushes and pulls messages; the tool of operators. */
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -12,6 +14,20 @@
 #include "journal.h"
 #include "monitor.h"
 #include "stop.h"
+
+/* Give no connection, and no file, the number of a standard stream that the
+ * caller has closed: what is printed would go there. What fills its place can
+ * be neither printed to nor read from, so that it fails as when it is closed.
+ */
+static void fill_closed(void)
+{
+    int fd;
+
+    for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+            _exit(cm_error_code_exit_status(CM_FILE));
+}
 
 /* Keep freed memory: the database's library allocates as much for each result.
  */
@@ -50,6 +66,7 @@ int main(int argc, const char *const *argv)
     sync_client_t client = {0};
     cm_error_t *err;
 
+    fill_closed();
     keep_memory();
     apr_app_initialize(&argc, &argv, NULL);
     apr_pool_create(&client.pool, NULL);

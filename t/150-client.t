@@ -223,6 +223,27 @@ subtest 'check shows what the last run came to' => sub {
     $server->stop;
 };
 
+# What the caller has closed is given to no connection and no file: what is
+# printed would go there.
+subtest 'closed descriptors' => sub {
+    for my $driver (Communicator::Test::Database->drivers) {
+        next if Communicator::Test::Database->missing($driver);
+        my $database = Communicator::Test::Database->new($driver);
+        $database->create('create table posts (id {key}, '
+            . 'title varchar(40)) {engine}');
+        my $node = Communicator::Test::Peer->new(name => 'central',
+            database => $database, conf => 'CommunicatorModel post '
+              . "table=posts\nCommunicatorPeer other user=x\n")->migrate;
+        my $run = sub {
+            return run_program(['sh', '-c', "exec \"\$\@\" $_[0]", 'sh',
+                client_file(), '--config', $node->config_file, 'status']);
+        };
+
+        is($run->('>&-')->{exit}, 74, "$driver: nobody reads the status");
+        is($run->('<&- 2>&-')->{exit}, 0, '  and nothing else matters');
+    }
+};
+
 # Nothing waits for what is no file, and nothing is written through a link.
 subtest 'files' => sub {
     my $server = Communicator::Test::Hostile->new(good());

@@ -507,6 +507,59 @@ SQL
     $node->database->run('drop owned by clerk; drop role clerk');
 });
 
+only('pgsql', 'a subscription', sub {
+    my $node = node($_[0], 'create table posts (id serial primary key, '
+          . 'title varchar(40))', "CommunicatorModel post table=posts\n");
+    my $database = $node->database;
+
+    # As if it had been connected: the server has no logical WAL.
+    $database->run(<<'SQL');
+create subscription others connection 'dbname=nowhere' publication all_of_it
+    with (connect = false, slot_name = none);
+set allow_system_table_mods = on;
+insert into pg_subscription_rel (srsubid, srrelid, srsubstate)
+    select oid, 'posts'::regclass, 'r' from pg_subscription
+    where subname = 'others';
+SQL
+    like_all(lines_of($node, 'warning'),
+        [[qr/^model post: logical replication writes .* not published/,
+            qr/verify --repair/]], 'whose changes no trigger sees');
+    $database->run('drop subscription others');
+});
+
+only('mysql', 'a user that is gone', sub {
+    my $node = node($_[0], 'create table posts (id bigint primary key '
+          . 'auto_increment, title varchar(40))',
+        "CommunicatorModel post table=posts\n");
+    my $database = $node->database;
+    my $conf = "$node->{dir}/node.conf";
+    my $ours = slurp($conf);
+    my $user = "gone_$$";
+
+    # As after a dump of another server: the triggers are made by a user who is
+    # removed then.
+    $database->run("create user $user\@localhost; "
+          . "grant all on $database->{name}.* to $user\@localhost;");
+    spew($conf, $ours =~ s/user=root/user=$user/r);
+    $node->sync_ok('migrate', '--drop-triggers', 'post');
+    $node->sync_ok('migrate');
+    spew($conf, $ours);
+    is_deeply(lines_of($node, 'warning'), [], 'a user who is there');
+    $database->run("drop user $user\@localhost");
+    ok(!eval { $database->run("insert into posts (title) values ('x')"); 1 },
+        'without the user no statement of the application runs');
+    my $check = $node->sync('check');
+    is($check->{exit}, 78, 'check fails');
+    like($check->{out}, qr/the user '$user\@localhost', who is not here/,
+        '  and says who is missing');
+    like($node->sync('status')->{out}, qr/: the triggers of table 'posts' are/,
+        'status sees it, too');
+    $node->sync_ok('migrate');
+    $database->run("insert into posts (title) values ('x')");
+    is($database->value('select count(*) from outbound_messages'), 1,
+        'migrate makes them again');
+});
+
 only('mysql', 'ON UPDATE', sub {
     my $node = node($_[0], 'create table posts (id bigint primary key '
           . 'auto_increment, changed_at timestamp not null default '

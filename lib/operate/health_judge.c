@@ -340,8 +340,8 @@ static const struct {
                             "the triggers of table '%s' are missing: its "
                             "changes are not published"},
     [CM_CAPTURE_STALE] = {CM_SEVERITY_CRITICAL,
-                          "the triggers of table '%s' are incomplete, or for "
-                          "other columns"},
+                          "the triggers of table '%s' are incomplete, "
+                          "disabled, or for other columns"},
     [CM_CAPTURE_PARTIAL] = {CM_SEVERITY_WARNING,
                             "a partition of table '%s' has no triggers: what "
                             "is written to it itself is not published"}};

@@ -1,6 +1,8 @@
 /* What a column of this database accepts: see fit.h. */
 #include "record/fit.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -264,6 +266,17 @@ static const char *for_sqlite(const char *text, apr_pool_t *pool)
     return apr_pstrdup(pool, digits);
 }
 
+/* The shortest text of the largest number of 4 bytes is that of a larger one,
+ * which MariaDB refuses. Return one that is read as the same number. */
+static const char *not_above_single(const char *text)
+{
+    const double number = strtod(text, NULL);
+
+    if (fabs(number) <= FLT_MAX)
+        return text;
+    return number < 0 ? "-3.4028234e+38" : "3.4028234e+38";
+}
+
 static cm_error_t *datum_float(cm_datum_t *datum, const target_t *target,
                                cm_value_t value)
 {
@@ -290,6 +303,8 @@ static cm_error_t *datum_float(cm_datum_t *datum, const target_t *target,
         REJECT(target, "keeps %d digits after the point", column->scale);
     if (column->loose && value.kind == CM_NUMBER)
         text = for_sqlite(text, target->pool);
+    if (column->length == 4 && value.kind == CM_NUMBER)
+        text = not_above_single(text);
     *datum = cm_datum_text(text);
     return NULL;
 }

@@ -223,6 +223,9 @@ cm_error_t *cm_catalog_read_hazards(const cm_catalog_t *catalog,
 {
     static const char *const kinds[] = {[CM_HAZARD_TRIGGER] = "trigger",
                                         [CM_HAZARD_SECURITY] = "row security",
+                                        [CM_HAZARD_SUBSCRIPTION] =
+                                            "subscription",
+                                        [CM_HAZARD_DEFINER] = "definer",
                                         [CM_HAZARD_DEFERRABLE] = "deferrable",
                                         [CM_HAZARD_INCREMENT] = "increment",
                                         [CM_HAZARD_ON_UPDATE] = "on update"};

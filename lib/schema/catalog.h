@@ -50,8 +50,11 @@ typedef struct cm_catalog_foreign_t {
 
 /* What may make the two sides differ, and is not in the columns. */
 typedef enum cm_hazard_e {
-    CM_HAZARD_TRIGGER,    /* of the application; BODY: its statements */
-    CM_HAZARD_SECURITY,   /* row security for the user NAME */
+    CM_HAZARD_TRIGGER,      /* of the application; BODY: its statements */
+    CM_HAZARD_SECURITY,     /* row security for the user NAME */
+    CM_HAZARD_SUBSCRIPTION, /* logical replication writes into it */
+    CM_HAZARD_DEFINER, /* MariaDB: our triggers have the rights of another user,
+                          NAME; BODY: not NULL if that user is gone */
     CM_HAZARD_DEFERRABLE, /* the unique constraint NAME */
     CM_HAZARD_INCREMENT,  /* the numbers of the column NAME leave gaps: BODY */
     CM_HAZARD_ON_UPDATE   /* MariaDB: every update sets the column NAME */

@@ -17,18 +17,32 @@
 -- place: the database that Communicator's tables are in
 SELECT DATABASE();
 
--- state: the triggers that are on TABLE, and what they do
-SELECT trigger_name, action_statement, 0
+-- state: the triggers that are on TABLE, and what they do: nothing, if the user
+-- whose rights they have is not here. (Who may not see other users sees only
+-- the own one.)
+SELECT trigger_name, CASE WHEN definer = CURRENT_USER()
+        OR CONCAT('\'', INSERT(definer, CHAR_LENGTH(definer)
+            - LOCATE('@', REVERSE(definer)) + 1, 1, '\'@\''), '\'')
+            IN (SELECT grantee FROM information_schema.user_privileges)
+        OR 1 >= (SELECT count(DISTINCT grantee)
+            FROM information_schema.user_privileges)
+        THEN action_statement ELSE '' END, 0
 FROM information_schema.triggers
 WHERE event_object_schema = COALESCE(%s, DATABASE())
     AND event_object_table = %s AND trigger_name LIKE 'communicator\_%%'
     AND INSTR(action_statement,
         CONCAT('`', DATABASE(), '`.outbound_messages')) > 0;
 
--- count: how many triggers of ours are on TABLE
+-- count: how many triggers of ours are on TABLE, and can run
 SELECT count(*) FROM information_schema.triggers
 WHERE event_object_schema = COALESCE(%s, DATABASE())
-    AND event_object_table = %s AND trigger_name LIKE 'communicator\_%%';
+    AND event_object_table = %s AND trigger_name LIKE 'communicator\_%%'
+    AND (definer = CURRENT_USER()
+        OR CONCAT('\'', INSERT(definer, CHAR_LENGTH(definer)
+            - LOCATE('@', REVERSE(definer)) + 1, 1, '\'@\''), '\'')
+            IN (SELECT grantee FROM information_schema.user_privileges)
+        OR 1 >= (SELECT count(DISTINCT grantee)
+            FROM information_schema.user_privileges));
 
 -- nulled: the tables ("table_key" of schema.sql) of which foreign keys forget a
 -- key that changes. No trigger sees the rows in which they do.

@@ -46,13 +46,26 @@ WHERE k.table_schema = DATABASE() AND k.referenced_table_name IS NOT NULL
 ORDER BY k.table_name, k.constraint_name, k.ordinal_position;
 
 -- hazards: schema, table, what it has that needs care, its name, and its text:
--- a trigger of the application, a column that every update sets, numbers that
+-- a trigger of the application, triggers of ours with the rights of another user
+-- (its text: none, if that user is not known to be gone: who may not see other
+-- users sees only the own one), a column that every update sets, numbers that
 -- leave room for those of another database
 SELECT NULL, t.event_object_table AS table_name, 'trigger' AS kind,
     t.trigger_name AS name, t.action_statement
 FROM information_schema.triggers AS t
 WHERE t.event_object_schema = DATABASE()
     AND t.trigger_name NOT LIKE 'communicator\_%%'
+UNION ALL
+SELECT DISTINCT NULL, t.event_object_table, 'definer', t.definer,
+    CASE WHEN 1 < (SELECT count(DISTINCT grantee)
+        FROM information_schema.user_privileges) THEN 'gone' END
+FROM information_schema.triggers AS t
+WHERE t.event_object_schema = DATABASE()
+    AND t.trigger_name LIKE 'communicator\_%%'
+    AND t.definer <> CURRENT_USER()
+    AND CONCAT('\'', INSERT(t.definer, CHAR_LENGTH(t.definer)
+        - LOCATE('@', REVERSE(t.definer)) + 1, 1, '\'@\''), '\'')
+        NOT IN (SELECT grantee FROM information_schema.user_privileges)
 UNION ALL
 SELECT NULL, c.table_name, 'increment', c.column_name,
     @@auto_increment_increment

@@ -52,7 +52,7 @@ WITH RECURSIVE tables (oid, partition) AS (
         JOIN pg_class AS c ON c.oid = i.inhrelid
     WHERE c.relispartition
 )
-SELECT t.tgname, CASE t.tgenabled WHEN 'D' THEN '' ELSE t.prosrc END,
+SELECT t.tgname, CASE WHEN t.tgenabled IN ('D', 'R') THEN '' ELSE t.prosrc END,
     tables.partition, row_number() OVER (PARTITION BY tables.oid)
 FROM tables
     LEFT JOIN LATERAL (
@@ -69,7 +69,7 @@ WHERE tables.partition = 1 OR t.tgname IS NOT NULL;
 SELECT count(*) FROM pg_trigger
 WHERE tgrelid = to_regclass(
         coalesce(quote_ident(%s) || '.', '') || quote_ident(%s))
-    AND NOT tgisinternal AND tgenabled <> 'D'
+    AND NOT tgisinternal AND tgenabled NOT IN ('D', 'R')
     AND tgname LIKE 'communicator\_%%';
 
 -- prepare: what all tables share. Whoever calls lastval() needs the right to

@@ -79,8 +79,9 @@ WHERE f.contype = 'f' AND f.conparentid = 0
 ORDER BY c.oid, f.oid, k.place;
 
 -- hazards: schema, table, what it has that needs care, its name, and its text:
--- a trigger of the application, row security for this user, a unique constraint
--- that is checked late, numbers that leave room for those of another database
+-- a trigger of the application, row security for this user, a subscription of
+-- logical replication that writes into it, a unique constraint that is checked
+-- late, numbers that leave room for those of another database
 SELECT CASE WHEN pg_table_is_visible(c.oid) THEN NULL ELSE n.nspname END,
     c.relname, h.kind, h.name, h.body
 FROM pg_class AS c
@@ -93,6 +94,9 @@ FROM pg_class AS c
         SELECT r.oid, 'row security', current_user::text, NULL
         FROM pg_class AS r
         WHERE r.relrowsecurity AND row_security_active(r.oid)
+        UNION ALL
+        SELECT s.srrelid, 'subscription', NULL, NULL
+        FROM pg_subscription_rel AS s
         UNION ALL
         SELECT k.conrelid, 'deferrable', k.conname::text, NULL
         FROM pg_constraint AS k

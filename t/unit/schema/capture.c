@@ -216,6 +216,13 @@ static void states(cm_store_t *store, apr_pool_t *pool)
     migrate(&fixture);
     is_int(state_of(&fixture), CM_CAPTURE_CURRENT,
            "%s: migrate installs it again", name);
+    if (DATABASE(store) == CM_PGSQL) {
+        database_run(store, "ALTER TABLE posts ENABLE REPLICA TRIGGER"
+                            " communicator_posts_update");
+        is_int(state_of(&fixture), CM_CAPTURE_STALE,
+               "%s: nor with one for replicas only", name);
+        migrate(&fixture);
+    }
     database_run(store, "ALTER TABLE posts ADD COLUMN summary integer");
     cm_store_forget(store);
     database_must(
