@@ -133,8 +133,8 @@ static void check_references(sync_check_catalog_t *on,
             on, &APR_ARRAY_IDX(proposal->suggested, i, cm_reference_t), 0);
 }
 
-/* A foreign key of one column, to a table that is no model, or to another one
- * than references= says. */
+/* A foreign key of one column, to a table that is not a model, or to another
+ * one than references= says. */
 static void check_foreign(sync_check_catalog_t *on,
                           const cm_catalog_foreign_t *foreign)
 {
@@ -156,7 +156,7 @@ static void check_foreign(sync_check_catalog_t *on,
                          "the column out: except=%s",
                          column),
             apr_psprintf(pool,
-                         "'%s' refers to the table '%s', which is no model, "
+                         "'%s' refers to the table '%s', which is not a model, "
                          "and is sent as it is",
                          column, foreign->parent));
     else if (parent && known && known->model && that &&
@@ -437,7 +437,7 @@ static void tell_unique(const sync_check_catalog_t *on,
                       columns));
 }
 
-/* --- what is no column --- */
+/* --- what is not in the columns --- */
 
 /* A dump takes the triggers to a server that may not have their user. */
 static void check_definer(const sync_check_catalog_t *on,

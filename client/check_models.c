@@ -75,7 +75,7 @@ static void compare_column(fit_t *fit, const cm_verify_column_t *here,
              apr_psprintf(pool, "give it one type, or except=%s", here->name),
              apr_psprintf(pool,
                           "'%s' holds text on one side and numbers on the "
-                          "other: text that is no number is parked",
+                          "other: text that is not a number is parked",
                           here->name));
 }
 

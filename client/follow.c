@@ -61,7 +61,7 @@ typedef struct follow_t {
     apr_time_t moved_at;     /* when something has moved */
     apr_time_t held_until;
     apr_interval_time_t hold;
-    apr_int64_t seen;   /* numbers up to this one are no reason */
+    apr_int64_t seen;   /* only numbers above this one are a reason */
     int again;          /* it ends to begin again */
     int directions;     /* of a full cycle */
     int reasons;        /* the directions in which something waits */

@@ -47,8 +47,8 @@ static void print_gone(const sync_client_t *client,
         if (!cm_catalog_column(proposal->table, column))
             print_changed(client, proposal->configured,
                           apr_psprintf(client->pool,
-                                       "%s= names '%s', which is no column of "
-                                       "%s any more",
+                                       "%s= names '%s', but %s has no such "
+                                       "column any more",
                                        name, column, proposal->table->name));
     }
 }

@@ -5,7 +5,7 @@
 #include "client.h"
 
 /* Print how PROPOSALS (cm_proposal_t *) differ from the models that are
- * configured: "+" a table that is no model, "-" a model whose table is gone,
+ * configured: "+" a table that is not a model, "-" a model whose table is gone,
  * "!" one that names a column that is gone, or lacks a reference. Fails as
  * cm_statement_select(). */
 cm_error_t *

@@ -333,7 +333,7 @@ static void put_day(cm_buffer_t *out, int n, const cm_journal_day_t *day)
     put_figures(out, day, peer);
 }
 
-/* Return whether DAYS have two slots of a peer: less is no line. */
+/* Return whether DAYS have two slots of a peer: fewer make no line. */
 static int is_worth(const apr_array_header_t *days)
 {
     int i, k, known;

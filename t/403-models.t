@@ -274,7 +274,7 @@ CONF
         qr/tagged_item: left out: object_id .* references=object_id:MODEL/,
         '  what references= cannot say is left out');
     like($out =~ s/\n# / /gr,
-        qr/tag_note: item_id refers to tagged_item, which is no model/,
+        qr/tag_note: item_id refers to tagged_item, which is not a model/,
         '  and named where others refer to it');
 });
 

@@ -33,7 +33,8 @@ struct cm_error_t {
 
 #define CM_UNUSED_RESULT __attribute__((warn_unused_result))
 
-/* Return an error of CODE in POOL, with the hint of CAUSE (may be NULL). */
+/* Return an error of CODE in POOL, made at FILE and LINE, with the hint of
+ * CAUSE (may be NULL). CM_FAIL() and CM_TRY_FOR() fill these in. */
 cm_error_t *cm_error_make(apr_pool_t *pool, cm_code_e code,
                           const cm_error_t *cause, const char *file, int line,
                           const char *format, ...)
@@ -60,9 +61,11 @@ int cm_error_code_http_status(cm_code_e code);
 int cm_error_code_exit_status(cm_code_e code);
 int cm_error_code_is_transient(cm_code_e code);
 
+/* A new error, without a cause. */
 #define CM_FAIL(pool, code, ...)                                               \
     cm_error_make((pool), (code), NULL, __FILE__, __LINE__, __VA_ARGS__)
 
+/* Return the error of EXPR if it fails. */
 #define CM_TRY(expr)                                                           \
     do {                                                                       \
         cm_error_t *cm_try_err = (expr);                                       \
@@ -70,6 +73,7 @@ int cm_error_code_is_transient(cm_code_e code);
             return cm_try_err;                                                 \
     } while (0)
 
+/* The same, with what was tried before it: "cannot pull: ...". */
 #define CM_TRY_FOR(expr, pool, ...)                                            \
     do {                                                                       \
         cm_error_t *cm_try_err = (expr);                                       \

@@ -1,3 +1,4 @@
+/* Dates and times: see moment.h. */
 #include "base/moment.h"
 
 #include <string.h>

@@ -1,10 +1,11 @@
+/* Numbers as text: see number.h. */
 #include "base/number.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include <apr_general.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
+
 #include "base/clock.h"
 
 const char *cm_number_text(char room[CM_NUMBER_ROOM], apr_int64_t number)

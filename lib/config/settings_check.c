@@ -223,8 +223,8 @@ static cm_error_t *check_new_key(const cm_model_t *model, apr_pool_t *pool)
                        "shared key is the same on all nodes");
     if (cm_settings_model_key_travels(model))
         return CM_FAIL(pool, CM_CONFIG,
-                       "newkey=max needs a key of one column that is no "
-                       "reference");
+                       "newkey=max needs a key of one column that is not "
+                       "a reference");
     return NULL;
 }
 

@@ -3,8 +3,8 @@
  * both meet for the first time, the side that was counted tells the other one
  * which of its numbers that is, and sends what it held back from the gem. The
  * numbers of a gem itself stay what they were. */
-#ifndef CM_FORMER_H
-#define CM_FORMER_H
+#ifndef CM_GEM_FORMER_H
+#define CM_GEM_FORMER_H
 
 #include "node/epoch.h"
 

@@ -1,7 +1,7 @@
 /* What a gem takes of our messages, and how it counts them (docs/wire.md, part
  * A). How its own messages are received: the flag "gem" of inbox/inbox.h. */
-#ifndef CM_GEM_H
-#define CM_GEM_H
+#ifndef CM_GEM_GEM_H
+#define CM_GEM_GEM_H
 
 #include "outbox/read.h"
 

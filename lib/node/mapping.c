@@ -474,7 +474,7 @@ static void add_saved(const saving_t *saving, cm_mapping_t *mapping,
     mapping->stored_id = mapping->local_id;
     if (mapping->stored_id &&
         !cm_records_holds(saving->records, mapping->stored_id))
-        mapping->stored_id = NULL; /* an application wrote what is no id */
+        mapping->stored_id = NULL; /* an application wrote something else */
     if (mapping->stored && alive)
         cm_bulk_row(saving->alive, "tnt", mapping->stored_id,
                     mapping->clocks.clock, clocks);

@@ -1,6 +1,6 @@
 /* A node: one application database with its Communicator, opened. */
-#ifndef CM_NODE_H
-#define CM_NODE_H
+#ifndef CM_NODE_NODE_H
+#define CM_NODE_NODE_H
 
 #include "store/store.h"
 #include "config/settings.h"

@@ -461,7 +461,7 @@ static void drop_unwanted(const cm_proposing_t *proposing,
             APR_ARRAY_PUSH(kept, cm_reference_t) = *one;
         else if (parent->left_out)
             cm_propose_note(proposal,
-                            "%s refers to %s, which is no model: its values "
+                            "%s refers to %s, which is not a model: its values "
                             "are sent as they are",
                             one->column, parent->table->name);
         else

@@ -37,7 +37,7 @@ void cm_propose_names(const cm_proposing_t *proposing);
 
 /* Return the where= of a table of which some rows belong to each host, by its
  * name and columns, and the column *MATCH, which tells its rows apart. NULL: it
- * is no such table. */
+ * is not such a table. */
 const char *cm_propose_names_filter(const char **match,
                                     const cm_catalog_table_t *table);
 

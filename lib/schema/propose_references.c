@@ -66,7 +66,7 @@ static void take_single(cm_proposal_t *child, const cm_proposal_t *parent,
     }
     else if (!parent || parent->left_out)
         cm_propose_note(child,
-                        "%s refers to %s, which is no model: its values are "
+                        "%s refers to %s, which is not a model: its values are "
                         "sent as they are",
                         column, foreign->parent);
     else if (!key || !that || strcmp(key, that))

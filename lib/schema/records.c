@@ -7,7 +7,7 @@
 
 #include "store/dialect.h"
 
-/* The greatest integer of 64 bits. The least one is no id for us. */
+/* The greatest integer of 64 bits. We do not take the least one for an id. */
 static const char most[] = "9223372036854775807";
 
 const char *cm_records_table(int number, apr_pool_t *pool)

@@ -57,7 +57,7 @@ int cm_records_holds(const cm_records_t *records, const char *local_id);
 const char *cm_records_id(const cm_table_t *table, const cm_records_t *records,
                           apr_pool_t *pool);
 
-/* Return SQL: the row "t" of TABLE is no record of RECORDS, because it was
+/* Return SQL: the row "t" of TABLE is not a record of RECORDS, because it was
  * neither sent nor received. One that was inserted just now may have a message
  * without a number. */
 const char *cm_records_lack(const cm_table_t *table,

@@ -124,8 +124,8 @@ const cm_column_t *cm_table_column(const cm_table_t *table, const char *name);
  * -1. */
 int cm_table_settable(const cm_table_t *table, const char *name);
 
-/* Return the column of the key of TABLE, if it is one that is no data: the
- * database gives it, or the identity does. Else NULL. */
+/* Return the column of the key of TABLE, if it is not data: the database gives
+ * it, or the identity does. Else NULL. */
 const cm_column_t *cm_table_own_key(const cm_table_t *table);
 
 #endif

@@ -197,7 +197,7 @@ static cm_error_t *count_unsent(cm_verify_shape_t *shape, cm_node_t *node,
     return NULL;
 }
 
-/* A row that a person keeps against a delete is no record. */
+/* A row that a person keeps against a delete is not a record. */
 static cm_error_t *count_records(cm_verify_shape_t *shape, cm_node_t *node,
                                  const cm_table_t *table,
                                  const cm_records_t *records, apr_pool_t *pool)

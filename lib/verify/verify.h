@@ -7,8 +7,8 @@
  * compared, and where a record differs, its values. This file is what both
  * sides do; wire.h is what they send each other, compare.h what the asking side
  * does. */
-#ifndef CM_VERIFY_H
-#define CM_VERIFY_H
+#ifndef CM_VERIFY_VERIFY_H
+#define CM_VERIFY_VERIFY_H
 
 #include "record/alike.h"
 #include "record/message.h"
