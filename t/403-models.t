@@ -205,6 +205,10 @@ CONF
         'CommunicatorModel wp_usermeta table=wp_usermeta key=umeta_id',
         'CommunicatorModel wp_user table=wp_users'],
         'nothing is guessed without --guess');
+    $node = node($_[0], 'create table readings (id bigint not null, '
+        . 'day varchar(10) not null, primary key (id, day)) {engine};');
+    unlike(models_of($node), qr/id may refer/,
+        'a part of a key that is named id names no other table');
     $node = node($_[0], $redmine);
     $out = models_of($node, '--guess');
     is(join("\n", lines_of($out)), <<'CONF' =~ s/\n\z//r, 'Redmine');

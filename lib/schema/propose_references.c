@@ -457,7 +457,7 @@ static void look_at(const cm_proposing_t *proposing, cm_proposal_t *child,
     parent = seems(proposing, child, column);
     if (parent)
         suggest(proposing, child, column, parent);
-    else if (ends_with(column->name, ids) &&
+    else if (ends_with(column->name, ids) && strcasecmp(column->name, "id") &&
              column->value_class == CM_CLASS_INTEGER &&
              (!key || strcmp(key, column->name))) {
         APR_ARRAY_PUSH(child->unexplained, const char *) = column->name;
