@@ -269,6 +269,7 @@ static const cm_dialect_ops_t ops = {
     .moves_values = 1,
     .late_errors = 1,
     .reads_every_result = 1,
+    .names_statements = 1,
     .classify = classify,
     .outside = outside,
     .words = cm_dialect_first_line,

@@ -326,6 +326,7 @@ static const cm_dialect_ops_t ops = {
     .begin = "BEGIN ISOLATION LEVEL READ COMMITTED",
     .buffered = 1,
     .names_statements = 1,
+    .plans_statements = 1,
     .selects_kept = 1,
     .classify = classify,
     .outside = outside,

@@ -76,7 +76,9 @@ typedef struct cm_dialect_ops_t {
     int reads_every_result; /* a statement whose rows were not read blocks the
                                next one */
     int keeps_statements;   /* prepared statements are never freed */
-    int names_statements;   /* has PREPARE, and plans such a statement once */
+    int names_statements;   /* has PREPARE; MySQL, other than MariaDB, takes no
+                               values in EXECUTE */
+    int plans_statements;   /* and plans such a statement once */
     int selects_kept;       /* prepared selects give whole values */
     int answered;           /* what it returns for a command that had rows */
     /* Class of an error: CM_REJECTED, CM_BUSY, CM_UNAVAILABLE, CM_SCHEMA or
@@ -185,8 +187,8 @@ struct cm_store_t {
     apr_pool_t *connection_pool;  /* lives as long as HANDLE */
     apr_pool_t *statement_pool;   /* of the prepared statements */
     apr_hash_t *statements;       /* SQL -> apr_dbd_prepared_t * */
-    apr_hash_t *names;            /* SQL -> what PostgreSQL's session knows it
-                                     by: it plans it again when tables change */
+    apr_hash_t *names;            /* SQL -> what the session knows it by: the
+                                     server looks at changed tables again */
     int named;                    /* how many names there were */
     apr_pool_t *transaction_pool; /* NULL: no transaction is open */
     apr_bucket_brigade *brigade;  /* to ask the driver for a value's size */

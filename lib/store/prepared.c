@@ -201,16 +201,87 @@ cm_error_t *cm_prepared_call(cm_rows_t **rows, apr_int64_t *affected,
     return cm_transaction_end(store, err, pool);
 }
 
-/* Return SQL with $1, $2 ... where its arguments go. */
-static const char *numbered(const char *sql, apr_pool_t *pool)
+/* Return SQL with ?, or $1, $2 ... (PostgreSQL), where its arguments go. */
+static const char *with_places(const cm_store_t *store, const char *sql,
+                               apr_pool_t *pool)
 {
-    const char *text = "", *place;
+    const char *text = "", *place, *mark = "?";
     int number = 1;
 
-    for (; (place = strstr(sql, "%s")); sql = place + 2)
-        text = apr_psprintf(pool, "%s%.*s$%d", text, (int)(place - sql), sql,
-                            number++);
+    for (; (place = strstr(sql, "%s")); sql = place + 2) {
+        if (store->dialect->ops->plans_statements)
+            mark = apr_psprintf(pool, "$%d", number++);
+        text =
+            apr_psprintf(pool, "%s%.*s%s", text, (int)(place - sql), sql, mark);
+    }
     return apr_pstrcat(pool, text, sql, NULL);
+}
+
+static cm_error_t *prepare_as(const char *name, cm_store_t *store,
+                              const char *sql, apr_pool_t *pool)
+{
+    const cm_datum_t text = cm_datum_text(with_places(store, sql, pool));
+
+    if (store->dialect->ops->plans_statements)
+        return cm_statement_command(
+            store, apr_pstrcat(pool, "PREPARE ", name, " AS ", text.data, NULL),
+            pool);
+    return cm_statement_run(
+        NULL, store, apr_pstrcat(pool, "PREPARE ", name, " FROM %s", NULL),
+        &text, 1, pool);
+}
+
+/* Find the NAME by which the session knows SQL, and let it know it; "" where
+ * MariaDB's server knows too many already (max_prepared_stmt_count). */
+static cm_error_t *name_of(const char **name, cm_store_t *store,
+                           const char *sql, apr_pool_t *pool)
+{
+    cm_error_t *err;
+
+    *name = apr_hash_get(store->names, sql, APR_HASH_KEY_STRING);
+    if (*name)
+        return NULL;
+    *name =
+        apr_psprintf(store->connection_pool, "communicator_%d", ++store->named);
+    err = prepare_as(*name, store, sql, pool);
+    if (err && (err->code != CM_DATABASE || store->transaction_pool ||
+                store->dialect->ops->plans_statements))
+        return err;
+    if (err)
+        *name = "";
+    apr_hash_set(store->names, apr_pstrdup(store->connection_pool, sql),
+                 APR_HASH_KEY_STRING, *name);
+    return NULL;
+}
+
+static cm_error_t *select_named(cm_rows_t **rows, cm_store_t *store,
+                                const char *sql, const cm_datum_t *arguments,
+                                int count, apr_pool_t *result_pool)
+{
+    const int plans = store->dialect->ops->plans_statements;
+    const char *name;
+
+    CM_TRY(name_of(&name, store, sql, result_pool));
+    if (*name)
+        sql = apr_pstrcat(result_pool, "EXECUTE ", name,
+                          !count  ? ""
+                          : plans ? " ("
+                                  : " USING ",
+                          cm_dialect_repeat("%s", ", ", count, result_pool),
+                          count && plans ? ")" : "", NULL);
+    return cm_statement_select(rows, store, sql, arguments, count, result_pool);
+}
+
+cm_error_t *cm_prepared_select_planned(cm_rows_t **rows, cm_store_t *store,
+                                       const char *sql,
+                                       const cm_datum_t *arguments, int count,
+                                       apr_pool_t *result_pool)
+{
+    CM_TRY(cm_statement_ready(store, result_pool));
+    if (!store->dialect->ops->plans_statements || store->pooled)
+        return cm_statement_select(rows, store, sql, arguments, count,
+                                   result_pool);
+    return select_named(rows, store, sql, arguments, count, result_pool);
 }
 
 cm_error_t *cm_prepared_select_often(cm_rows_t **rows, cm_store_t *store,
@@ -218,28 +289,10 @@ cm_error_t *cm_prepared_select_often(cm_rows_t **rows, cm_store_t *store,
                                      const cm_datum_t *arguments, int count,
                                      apr_pool_t *result_pool)
 {
-    const char *name;
-
     CM_TRY(cm_statement_ready(store, result_pool));
-    if (!store->dialect->ops->names_statements || store->pooled)
+    if (!store->dialect->ops->names_statements || store->cuts_parameters ||
+        store->pooled)
         return cm_statement_select(rows, store, sql, arguments, count,
                                    result_pool);
-    name = apr_hash_get(store->names, sql, APR_HASH_KEY_STRING);
-    if (!name) {
-        name = apr_psprintf(store->connection_pool, "communicator_%d",
-                            ++store->named);
-        CM_TRY(cm_statement_command(
-            store,
-            apr_pstrcat(result_pool, "PREPARE ", name, " AS ",
-                        numbered(sql, result_pool), NULL),
-            result_pool));
-        apr_hash_set(store->names, apr_pstrdup(store->connection_pool, sql),
-                     APR_HASH_KEY_STRING, name);
-    }
-    return cm_statement_select(
-        rows, store,
-        apr_pstrcat(result_pool, "EXECUTE ", name, count ? " (" : NULL,
-                    cm_dialect_repeat("%s", ", ", count, result_pool), ")",
-                    NULL),
-        arguments, count, result_pool);
+    return select_named(rows, store, sql, arguments, count, result_pool);
 }

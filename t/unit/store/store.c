@@ -221,6 +221,18 @@ static void often(cm_store_t *store, apr_pool_t *pool)
                               " WHERE name LIKE 'communicator%'",
                               pool),
                "1", "%s: the server keeps one statement", of);
+    if (!database_is_mariadb(store, pool))
+        return;
+    is_str(database_value(store,
+                          "SELECT variable_value FROM"
+                          " information_schema.session_status WHERE"
+                          " variable_name = 'com_prepare_sql'",
+                          pool),
+           "1", "%s: it parses one statement once", of);
+    database_must(cm_prepared_select_often(
+        &rows, store, "EXECUTE IMMEDIATE 'SELECT 5'", NULL, 0, pool));
+    is_int(cm_cell_number(rows, 0, 0), 5,
+           "%s: what it does not prepare is asked as it is", of);
 }
 
 int main(void)
