@@ -50,13 +50,16 @@ static int is_ahead(const cm_message_t *message, apr_int64_t here,
     return message->clocks.clock > most || message->base.clock > most;
 }
 
-/* Return the clock that ATTRIBUTE had at the sender before the change. */
+/* Return the clock that ATTRIBUTE had at the sender before the change: looked
+ * up once, as cm_sender_changed() would do it again. */
 static apr_int64_t clock_before(const cm_message_t *message,
                                 const cm_attribute_t *attribute)
 {
-    return cm_sender_changed(message, attribute->name)
+    const apr_int64_t clock = cm_clocks_of(&message->clocks, attribute->name);
+
+    return clock == message->clocks.clock
                ? cm_sender_base(message, attribute->name)
-               : cm_clocks_of(&message->clocks, attribute->name);
+               : clock;
 }
 
 /* Return whether the record of TASK is here, by its mapping, as it was at the
