@@ -33,7 +33,7 @@
  * long as it took, at most: so many changes cost few cycles, and the
  * application keeps the machine. */
 #define REST_TIMES 10
-#define MOST_REST  apr_time_from_msec(50)
+#define MOST_REST  apr_time_from_msec(70)
 
 /* What a peer holds is noted when nothing has moved for so long, if there was
  * no other transaction to note it. */

@@ -200,8 +200,8 @@ sub crowded {
     $arrive->($central, $facade);
     my $batches = $count->('POST .*last=');
     cmp_ok($batches, '>', 0, '  in batches');
-    # It rests for 50 ms between them.
-    cmp_ok($batches, '<=', 20 * (time - $began) + 2, '  one in a cycle');
+    # It rests for 70 ms between them.
+    cmp_ok($batches, '<=', 15 * (time - $began) + 2, '  one in a cycle');
     # A full cycle may come between.
     cmp_ok($count->('POST .*after=', 'last='), '<=', 1, '  without greetings');
     $central->run("delete from posts where title like 'many %';");
