@@ -149,6 +149,24 @@ sub rolling {
     is($central->sync('drain', '--json')->{exit}, 0, 'and drained');
 }
 
+# A newer program has migrated the facade's tables, and httpd, which has
+# connections open, still runs this one.
+sub migrated {
+    my $count = "select count(*) from posts where title = 'newer'";
+
+    $there->run('insert into communicator_schema (version, name, applied_at)'
+        . " values (999, 'newer', 0)");
+    $here->run("insert into posts (title) values ('newer')");
+    my $run = $central->sync;
+    is($run->{exit}, 75, 'httpd does not work on newer tables');
+    like($run->{err}, qr/\nhint: install the newer program .*restart httpd/,
+        '  and says what to do');
+    is($there->value($count), 0, '  nothing is applied');
+    $there->run('delete from communicator_schema where version = 999');
+    $central->sync_ok;
+    is($there->value($count), 1, '  and nothing is lost');
+}
+
 for my $driver (Communicator::Test::Database->drivers) {
     subtest $driver => sub {
         my $missing = Communicator::Test::Database->missing($driver);
@@ -156,6 +174,7 @@ for my $driver (Communicator::Test::Database->drivers) {
         pair($driver);
         subtest 'the whole upgrade' => \&whole_upgrade;
         subtest 'column by column' => sub { rolling($driver) };
+        subtest 'a newer version' => \&migrated;
         $facade->stop;
     };
 }

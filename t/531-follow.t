@@ -131,6 +131,18 @@ sub follow {
         'select count(*) from communicator_journal');
     cmp_ok($rows, '<=', 4, 'not each cycle is in the journal');
 
+    $pair->central->run('insert into communicator_schema '
+        . "(version, name, applied_at) values (999, 'newer', 0);"
+        . "insert into posts (title) values ('newer');");
+    sleep 2;
+    is($pair->facade->value("select count(*) from posts "
+        . "where title = 'newer'"), 0, 'it does not work on newer tables');
+    like($follower->says, qr/version 999.*\nhint: install the newer program/,
+        '  and says what to do');
+    $pair->central->run('delete from communicator_schema '
+        . 'where version = 999');
+    ok(has($pair->facade, 'newer'), '  and nothing is lost');
+
     $facade->restart;
     both_ways($pair, 'after a restart of httpd');
     ok($facade->graceful, 'a graceful restart');

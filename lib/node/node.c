@@ -28,7 +28,8 @@ static cm_error_t *check_version(int present, cm_store_t *store,
                 "Communicator's tables have version %d, version %d is needed",
                 present, known),
         pool,
-        present > known ? "install the newer program here too"
+        present > known ? "install the newer program here too, and restart "
+                          "httpd and --follow"
                         : "run 'communicator-sync migrate'");
 }
 
@@ -196,14 +197,17 @@ void cm_node_renew(cm_node_t *node)
         cm_node_forget(node);
 }
 
-/* Read the row of communicator_node; LOCK is the end of the SQL. */
+/* Read the row of communicator_node; LOCK is the end of the SQL. Another
+ * program may have migrated the tables since the node was opened: this one must
+ * not write them then. */
 static cm_error_t *read_row(apr_int64_t *last_seq, cm_node_t *node,
                             const char *lock, apr_pool_t *scratch_pool)
 {
     const char *sql =
         apr_pstrcat(scratch_pool,
                     "SELECT last_seq, epoch, life, paused_at,"
-                    " mappings_version, stamped_id, passed, met_at"
+                    " mappings_version, stamped_id, passed, met_at,"
+                    " (SELECT max(version) FROM communicator_schema)"
                     " FROM communicator_node"
                     " WHERE id = 1",
                     lock, NULL);
@@ -215,6 +219,8 @@ static cm_error_t *read_row(apr_int64_t *last_seq, cm_node_t *node,
             CM_FAIL(scratch_pool, CM_SCHEMA, "communicator_node has no row"),
             scratch_pool,
             "restore it from a backup: it holds the last number used");
+    CM_TRY(check_version((int)cm_cell_number(rows, 0, 8), node->store,
+                         scratch_pool));
     *last_seq = cm_cell_number(rows, 0, 0);
     if (strcmp(node->epoch, cm_cell_text(rows, 0, 1)))
         node->epoch = apr_pstrdup(node->pool, cm_cell_text(rows, 0, 1));
