@@ -56,17 +56,24 @@ sub sessions {
         . 'where datname = current_database()');
 }
 
+# What is read by what CODE does.
+sub cost_of_code {
+    my ($counted, $code) = @_;
+    my $sql = $read{ $counted->driver };
+    my $before = $counted->value($sql);
+    my $sessions = sessions($counted);
+
+    $code->();
+    wait_until(sub { sessions($counted) <= $sessions }, 10);
+    return $counted->value($sql) - $before;
+}
+
 # What is read while SQL of one database arrives in the other.
 sub cost_of {
     my ($pair, $from, $counted, $what, @sql) = @_;
-    my $sql = $read{ $counted->driver };
 
     $from->run($_) for @sql;
-    my $before = $counted->value($sql);
-    my $sessions = sessions($counted);
-    $pair->sync($what);
-    wait_until(sub { sessions($counted) <= $sessions }, 10);
-    return $counted->value($sql) - $before;
+    return cost_of_code($counted, sub { $pair->sync($what) });
 }
 
 # A run passes once what is gone from the outbox, two rows for each of $rows: an
@@ -134,6 +141,9 @@ sub test {
             "received $what");
     }
     passes_once($driver, $run, 0, 'runs without changes');
+    passes_once($driver,
+        cost_of_code($central, sub { $pair->{central}->sync('status') }), 0,
+        'looks at the status');
     for (['inserts that are sent', @insert],
         ['updates that are sent', @update]) {
         my ($what, @sql) = @$_;
