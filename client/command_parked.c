@@ -9,6 +9,7 @@
 #include <json.h>
 
 #include "base/number.h"
+#include "node/conflict.h"
 #include "outbox/withheld.h"
 #include "operate/holder.h"
 #include "operate/parked.h"
@@ -61,7 +62,7 @@ static reason_e reason_of(const cm_parked_row_t *row)
 
     if (row->message.transient)
         return WAITS;
-    if (strstr(reason, "was changed on both sides"))
+    if (strstr(reason, CM_CONFLICT_HELD))
         return HELD;
     return row->action && !strcmp(row->action, "delete") ? REFUSED_DELETE
                                                          : REFUSED;

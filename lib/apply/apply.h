@@ -2,8 +2,8 @@
  *
  * A caller creates a cm_apply_t, adds messages to it, applies them, and
  * finishes it. internal.h describes how that is done. */
-#ifndef CM_APPLY_H
-#define CM_APPLY_H
+#ifndef CM_APPLY_APPLY_H
+#define CM_APPLY_APPLY_H
 
 #include "record/message.h"
 #include "node/node.h"

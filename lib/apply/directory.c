@@ -49,9 +49,7 @@ cm_entry_t *cm_directory_main(cm_entry_t *entry)
 cm_entry_t *cm_directory_parent(cm_run_t *run, const cm_attribute_t *attribute)
 {
     const cm_model_t *model =
-        attribute->reference_model
-            ? cm_settings_model(run->node->settings, attribute->reference_model)
-            : NULL;
+        cm_settings_model(run->node->settings, attribute->reference_model);
 
     return model ? cm_directory_main(
                        cm_directory_get(run, model, attribute->reference))

@@ -19,7 +19,7 @@ typedef struct merging_t {
 static cm_error_t *hold(cm_run_t *run, const cm_task_t *task, const char *what)
 {
     return cm_error_hint(
-        CM_FAIL(run->pool, CM_CONFLICT, "%s was changed on both sides", what),
+        CM_FAIL(run->pool, CM_CONFLICT, "%s " CM_CONFLICT_HELD, what),
         run->pool,
         "`communicator-sync retry %s %" APR_INT64_T_FMT "` applies this "
         "message, `communicator-sync discard %s %" APR_INT64_T_FMT "` keeps "

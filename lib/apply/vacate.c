@@ -1,8 +1,8 @@
 /* Records that have exchanged unique values, while this node was not told of
  * the third value that one of them had for a moment: each of them is refused,
- * since another one still has its value. So it is where a row filter applies,
- * or a record was too large to be captured: it is sent as it was when it got
- * its number. So it is where the present states of records are sent again.
+ * since another one still has its value. This happens where a row filter
+ * applies, or a record was too large to be captured (it is sent as it was when
+ * it got its number), and where the present states of records are sent again.
  *
  * Within the transaction all of them give up these values, and then get their
  * new ones. Until then a column is NULL, or has a value that was made up. A

@@ -87,8 +87,9 @@ static cm_error_t *look_here(cm_epoch_split_t *split, cm_session_t *session,
     return cm_epoch_split(split, &claim, session->node, session->peer, pool);
 }
 
-/* Who does not know any more what the other one holds begins anew; so does a
- * database that the other one does not know, unless it has done so already. */
+/* Who does not know any more what the other one holds begins a new
+ * history; so does a database that the other one does not know, unless it has
+ * done so already. */
 static void decide(cm_recovery_t *recovery)
 {
     const cm_epoch_split_t *here = &recovery->here, *there = &recovery->there;
@@ -156,8 +157,8 @@ cm_error_t *cm_recover_here(const cm_recover_steps_t *steps, cm_node_t *node,
     return steps->accepts ? cm_epoch_accept(node, peer, scratch_pool) : NULL;
 }
 
-/* Return what to ask the peer for; where one side begins anew, the other one
- * accepts it. */
+/* Return what to ask the peer for; where one side begins a new history, the
+ * other one accepts it. */
 static const char *words_of(const cm_recover_steps_t *steps)
 {
     if (steps->renews && steps->accepts)

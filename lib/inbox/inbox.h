@@ -1,7 +1,7 @@
 /* The inbox: messages received from peers. A batch is stored and applied in one
  * transaction, once and in order; what cannot be applied is parked. */
-#ifndef CM_INBOX_H
-#define CM_INBOX_H
+#ifndef CM_INBOX_INBOX_H
+#define CM_INBOX_INBOX_H
 
 #include "outbox/read.h"
 

@@ -8,9 +8,7 @@
 /* Return whether nothing says which record MESSAGE means. */
 static int is_nameless(const cm_node_t *node, const cm_message_t *message)
 {
-    const cm_model_t *model =
-        message->model ? cm_settings_model(node->settings, message->model)
-                       : NULL;
+    const cm_model_t *model = cm_settings_model(node->settings, message->model);
 
     return model && !model->shared_keys && !message->identity.origin;
 }

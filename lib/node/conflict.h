@@ -18,6 +18,10 @@ typedef struct cm_conflict_t {
     apr_int64_t message_id;
 } cm_conflict_t;
 
+/* How the reason ends for which conflict=hold parks a message: `parked` tells
+ * it from others by these words. */
+#define CM_CONFLICT_HELD "was changed on both sides"
+
 /* Keep CONFLICTS (cm_conflict_t), in the open transaction. */
 cm_error_t *cm_conflict_write(cm_node_t *node,
                               const apr_array_header_t *conflicts,

@@ -1,7 +1,7 @@
 /* The outbox and its peers: what each has confirmed, and how much waits for it.
  * stamp.h numbers messages, read.h reads them. */
-#ifndef CM_OUTBOX_H
-#define CM_OUTBOX_H
+#ifndef CM_OUTBOX_OUTBOX_H
+#define CM_OUTBOX_OUTBOX_H
 
 #include "node/node.h"
 

@@ -5,6 +5,11 @@
 
 #include "record/keys.h"
 
+static int is_action(const cm_stamp_row_t *row, const char *action)
+{
+    return row->action && !strcmp(row->action, action);
+}
+
 /* Return the keys of GROUP with which ROWS are inserted although a record has
  * them. Most often none: an insert follows a delete, or is the first one. */
 static cm_keys_t *inserted_again(cm_stamp_t *stamp,
@@ -20,8 +25,7 @@ static cm_keys_t *inserted_again(cm_stamp_t *stamp,
         const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
         const char *id = row->local_id;
 
-        if (row->group != group || !id || !row->action ||
-            strcmp(row->action, "create"))
+        if (row->group != group || !id || !is_action(row, "create"))
             continue;
         if (apr_hash_get(group->alive, id, APR_HASH_KEY_STRING) ||
             apr_hash_get(inserted, id, APR_HASH_KEY_STRING))
@@ -29,11 +33,6 @@ static cm_keys_t *inserted_again(cm_stamp_t *stamp,
         apr_hash_set(inserted, id, APR_HASH_KEY_STRING, id);
     }
     return keys;
-}
-
-static int is_action(const cm_stamp_row_t *row, const char *action)
-{
-    return row->action && !strcmp(row->action, action);
 }
 
 /* Return the keys of GROUP of which ROWS have a delete, and no insert after it.

@@ -539,8 +539,7 @@ static cm_error_t *send_again(apr_int64_t *published, again_t *again,
     const char *name = cm_cell_text(rows, 0, 0);
     const cm_identity_t identity = {cm_cell_text(rows, 0, 1),
                                     cm_cell_text(rows, 0, 2)};
-    const cm_model_t *model =
-        name ? cm_settings_model(node->settings, name) : NULL;
+    const cm_model_t *model = cm_settings_model(node->settings, name);
     apr_array_header_t *names = apr_array_make(pool, 1, sizeof(cm_identity_t));
 
     if (!model)

@@ -14,8 +14,8 @@
  * BEGIN IMMEDIATE, and all writers of one process take turns under a mutex.
  * After a failed statement the caller rolls back, to a savepoint or the whole
  * transaction. A store is used by one thread at a time. */
-#ifndef CM_STORE_H
-#define CM_STORE_H
+#ifndef CM_STORE_STORE_H
+#define CM_STORE_STORE_H
 
 #include <apr_dbd.h>
 #include <apr_pools.h>
