@@ -18,9 +18,8 @@ void sync_check_catalog_warn(sync_check_catalog_t *on, const char *hint,
                    on->model->name, what);
 }
 
-/* Tell WHAT, which the sides can live with. */
-static void tell(const sync_check_catalog_t *on, const char *hint,
-                 const char *what)
+void sync_check_catalog_tell(const sync_check_catalog_t *on, const char *hint,
+                             const char *what)
 {
     sync_check_say(on->check, SYNC_VERDICT_OK, hint, "model %s: %s",
                    on->model->name, what);
@@ -105,14 +104,15 @@ static void tell_unexplained(const sync_check_catalog_t *on, const char *column)
 
     if (cm_settings_model_carries(on->model, column) &&
         !cm_settings_model_reference(on->model, column))
-        tell(on,
-             apr_psprintf(
-                 pool, "if it refers to records, declare references=%s:MODEL",
-                 column),
-             apr_psprintf(pool,
-                          "'%s' may refer to another table, and is sent as it "
-                          "is: there the number may mean another record",
-                          column));
+        sync_check_catalog_tell(
+            on,
+            apr_psprintf(pool,
+                         "if it refers to records, declare references=%s:MODEL",
+                         column),
+            apr_psprintf(pool,
+                         "'%s' may refer to another table, and is sent as it "
+                         "is: there the number may mean another record",
+                         column));
 }
 
 static void check_references(sync_check_catalog_t *on,
@@ -402,13 +402,14 @@ static void check_column(sync_check_catalog_t *on,
                          column->name));
     if (model->receives && model->publishes && carried &&
         column->value_class == CM_CLASS_INTEGER && is_counter(column->name))
-        tell(on,
-             apr_psprintf(pool, "let each side count for itself: except=%s",
-                          column->name),
-             apr_psprintf(pool,
-                          "'%s' looks like a counter: where both sides count, "
-                          "the newer number wins, they are not added up",
-                          column->name));
+        sync_check_catalog_tell(
+            on,
+            apr_psprintf(pool, "let each side count for itself: except=%s",
+                         column->name),
+            apr_psprintf(pool,
+                         "'%s' looks like a counter: where both sides count, "
+                         "the newer number wins, they are not added up",
+                         column->name));
 }
 
 /* Say which unique columns both sides can fill with the same values. */
@@ -429,85 +430,12 @@ static void tell_unique(const sync_check_catalog_t *on,
     if (cm_propose_names_place(unique->columns))
         return;
     columns = apr_array_pstrcat(pool, unique->columns, ',');
-    tell(on,
-         apr_psprintf(pool, "with match=%s both become one record", columns),
-         apr_psprintf(pool,
-                      "%s is unique: if both sides insert the same value, the "
-                      "second record is parked",
-                      columns));
-}
-
-/* --- what is not in the columns --- */
-
-/* A dump takes the triggers to a server that may not have their user. */
-static void check_definer(const sync_check_catalog_t *on,
-                          const cm_catalog_hazard_t *hazard)
-{
-    apr_pool_t *pool = on->check->client->pool;
-
-    if (hazard->body)
-        sync_check_catalog_warn(
-            on, "communicator-sync migrate",
-            apr_psprintf(pool,
-                         "the triggers have the rights of the user '%s', who "
-                         "is not here: the application cannot write",
-                         hazard->name));
-    else
-        tell(on,
-             apr_psprintf(pool,
-                          "communicator-sync migrate --drop-triggers %s, then "
-                          "migrate",
-                          on->model->name),
-             apr_psprintf(pool,
-                          "the triggers have the rights of the user '%s': if "
-                          "there is none, the application cannot write",
-                          hazard->name));
-}
-
-static void check_hazard(sync_check_catalog_t *on,
-                         const cm_catalog_hazard_t *hazard)
-{
-    apr_pool_t *pool = on->check->client->pool;
-
-    switch (hazard->kind) {
-    case CM_HAZARD_SECURITY:
-        sync_check_catalog_warn(
-            on, apr_psprintf(pool, "ALTER ROLE %s BYPASSRLS", hazard->name),
-            apr_psprintf(pool,
-                         "row security applies to the user '%s': records that "
-                         "it hides are neither found nor changed",
-                         hazard->name));
-        break;
-    case CM_HAZARD_SUBSCRIPTION:
-        if (on->model->publishes)
-            sync_check_catalog_warn(
-                on, "communicator-sync verify --repair sends it",
-                "logical replication writes into this table, which no trigger "
-                "sees: it is not published");
-        break;
-    case CM_HAZARD_DEFINER:
-        check_definer(on, hazard);
-        break;
-    case CM_HAZARD_DEFERRABLE:
-        tell(on, NULL,
-             apr_psprintf(pool,
-                          "the constraint '%s' is DEFERRABLE: a record whose "
-                          "key changes is sent as a delete and a new record",
-                          hazard->name));
-        break;
-    case CM_HAZARD_ON_UPDATE:
-        if (cm_settings_model_carries(on->model, hazard->name))
-            tell(on,
-                 apr_psprintf(pool, "let each side have its own: except=%s",
-                              hazard->name),
-                 apr_psprintf(pool,
-                              "every update sets '%s': it counts as a conflict "
-                              "when both sides change one record",
-                              hazard->name));
-        break;
-    default:
-        break;
-    }
+    sync_check_catalog_tell(
+        on, apr_psprintf(pool, "with match=%s both become one record", columns),
+        apr_psprintf(pool,
+                     "%s is unique: if both sides insert the same value, the "
+                     "second record is parked",
+                     columns));
 }
 
 /* --- all --- */
@@ -536,9 +464,7 @@ static void check_model(sync_check_catalog_t *on)
             on->model->receives && !on->model->columns.match->nelts)
             tell_unique(on, unique);
     }
-    for (i = 0; i < table->hazards->nelts; i++)
-        check_hazard(on,
-                     &APR_ARRAY_IDX(table->hazards, i, cm_catalog_hazard_t));
+    sync_check_hazards(on);
     sync_check_triggers(on);
     err = on->model->publishes ? check_orphans(on) : NULL;
     if (err)

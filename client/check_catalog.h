@@ -1,6 +1,6 @@
 /* What the lines of check about the catalog share: check_catalog.c says what
- * columns and keys mean for the models, check_triggers.c what the application's
- * triggers do to them. */
+ * columns and keys mean for the models, check_hazards.c what else may make the
+ * sides differ, check_triggers.c what the application's triggers do to them. */
 #ifndef CHECK_CATALOG_H
 #define CHECK_CATALOG_H
 
@@ -20,9 +20,16 @@ typedef struct sync_check_catalog_t {
 void sync_check_catalog_warn(sync_check_catalog_t *on, const char *hint,
                              const char *what);
 
+/* Tell WHAT, which the sides can live with, and what helps (HINT or NULL). */
+void sync_check_catalog_tell(const sync_check_catalog_t *on, const char *hint,
+                             const char *what);
+
 /* Return the model of the table NAME, or NULL. */
 const cm_model_t *sync_check_catalog_model(const sync_check_catalog_t *on,
                                            const char *name);
+
+/* Name the hazards of the table: cm_catalog_hazard_t. */
+void sync_check_hazards(sync_check_catalog_t *on);
 
 /* Warn of triggers that repeat what the peer's trigger has done, or change what
  * is received. */

@@ -155,8 +155,18 @@ static void peers(cm_store_t *store, apr_pool_t *pool)
     database_must(cm_peer_load(&peer, node, "o'facade", 0, pool));
     ok(!peer->epoch && !peer->received && !peer->has_received,
        "%s: a peer never met", name);
-    *peer = (cm_peer_t){
-        "o'facade", "e", 1, 2, CM_CLOCK_MAX, 4, 5, 1, 6, 7, -8, 3, 0, 0, 0, 0};
+    *peer = (cm_peer_t){.name = "o'facade",
+                        .epoch = "e",
+                        .confirmed = 1,
+                        .confirmed_id = 2,
+                        .received = CM_CLOCK_MAX,
+                        .received_clock = 4,
+                        .sent = 5,
+                        .has_received = 1,
+                        .last_push_at = 6,
+                        .last_pull_at = 7,
+                        .clock_offset = -8,
+                        .held = 3};
     database_must(cm_peer_save(node, peer, pool));
     database_must(cm_peer_load(&again, node, "o'facade", 0, pool));
     is_str(again->epoch, "e", "%s: the row is kept", name);
