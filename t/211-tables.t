@@ -475,6 +475,39 @@ Communicator::Test::Pair->for_each(['pgsql-pgsql'], 'all is published:', sub {
     $pair->stop;
 });
 
+# --- a database without an encoding ---
+
+# It may hold any bytes: those that are no UTF-8 hold up their record alone.
+Communicator::Test::Pair->for_each(['pgsql-pgsql'], 'SQL_ASCII:', sub {
+    my $tables = sub {
+        my ($database) = @_;
+        my ($engine, $name) = @$database{qw(engine name)};
+
+        $engine->drop($name);
+        is($engine->query('', "create database $name encoding 'SQL_ASCII' "
+            . "template template0 lc_collate 'C' lc_ctype 'C'"), '',
+            'a database');
+        return 'create table posts (id {key}, title text)';
+    };
+
+    $pair = Communicator::Test::Pair->new(drivers => [@_],
+        tables => $tables, models => 'CommunicatorModel post table=posts');
+    ($here, $there) = $pair->databases;
+    $here->run("insert into posts (title) values ('plain'), "
+        . "(E'\\xc3\\xa4'), (E'\\xe4'), ('last');");
+    like($pair->{central}->sync->{err}, qr/skipped 1 messages: .*cannot be read/,
+        'bytes that are no UTF-8');
+    is_deeply($there->rows("select encode(title::bytea, 'escape') from posts "
+        . 'order by id'), [['plain'], ['\303\244'], ['last']],
+        '  hold up no other record');
+    $here->run("update posts set title = 'good' where id = 3");
+    $pair->sync('changed');
+    is($there->value("select count(*) from posts where title = 'good'"), 1,
+        '  and when they are changed the record arrives');
+    $pair->{central}->sync_ok('verify');
+    $pair->stop;
+});
+
 # --- keys with a collation of their own ---
 
 # PostgreSQL compares texts of two collations only if it is told by which one.

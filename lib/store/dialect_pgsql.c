@@ -297,19 +297,24 @@ static const char *insert_rows(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
  * have set it for the role or the database. lc_monetary stays, for it says what
  * an amount of money is. No statement is ended for reading a large table.
  * Hundreds of keys are looked up in a table that is growing: by its index,
- * however small it was when it was last analysed. SET is "SET" or "SET LOCAL".
+ * however small it was when it was last analysed. A database whose encoding is
+ * SQL_ASCII may hold any bytes, and refuses to read a row with others as UTF-8,
+ * along with all that are read with it: so they come as they are. SET is "SET",
+ * LOCAL "false"; or "SET LOCAL", "true".
  */
-#define SETTINGS(SET)                                                          \
-    SET " client_min_messages = error; " SET " client_encoding = 'UTF8'; " SET \
-        " standard_conforming_strings = on; " SET " timezone = 'UTC'; " SET    \
-        " datestyle = 'ISO, YMD'; " SET " intervalstyle = 'iso_8601'; " SET    \
-        " extra_float_digits = 3; " SET " bytea_output = 'hex'; " SET          \
-        " array_nulls = on; " SET " xmloption = 'content'; " SET               \
-        " transform_null_equals = off; " SET " lock_timeout = '10s'; " SET     \
-        " statement_timeout = 0; " SET " jit = off; " SET                      \
-        " plan_cache_mode = force_generic_plan; " SET                          \
-        " seq_page_cost = 10; " SET " random_page_cost = 1"
-static const char *const session[] = {SETTINGS("SET"), NULL};
+#define SETTINGS(SET, LOCAL)                                                   \
+    "SELECT set_config('client_encoding', CASE"                                \
+    " current_setting('server_encoding') WHEN 'SQL_ASCII' THEN 'SQL_ASCII'"    \
+    " ELSE 'UTF8' END, " LOCAL "); " SET " client_min_messages = error; " SET  \
+    " standard_conforming_strings = on; " SET " timezone = 'UTC'; " SET        \
+    " datestyle = 'ISO, YMD'; " SET " intervalstyle = 'iso_8601'; " SET        \
+    " extra_float_digits = 3; " SET " bytea_output = 'hex'; " SET              \
+    " array_nulls = on; " SET " xmloption = 'content'; " SET                   \
+    " transform_null_equals = off; " SET " lock_timeout = '10s'; " SET         \
+    " statement_timeout = 0; " SET " jit = off; " SET                          \
+    " plan_cache_mode = force_generic_plan; " SET " seq_page_cost = 10; " SET  \
+    " random_page_cost = 1"
+static const char *const session[] = {SETTINGS("SET", "false"), NULL};
 /* pgpool-II sends what calls a volatile function, as random(), to the primary,
  * with all that follows in the transaction; other reads perhaps to a standby.
  */
@@ -319,7 +324,7 @@ static const char *const libraries[] = {"libpq.so.5", NULL};
 
 static const cm_dialect_ops_t ops = {
     .session = session,
-    .local_session = SETTINGS("SET LOCAL"),
+    .local_session = SETTINGS("SET LOCAL", "true"),
     .server_session = server_session,
     .stay = "SELECT random()",
     .libraries = libraries,
