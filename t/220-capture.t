@@ -284,14 +284,49 @@ insert into posts (id, title, n) select id, title, n from posts as p
     where p.n = 3 on duplicate key update title = 'updated';
 insert ignore into posts (id, title) select id, 'ignored' from posts as p;
 SQL
-    posts_are([['replaced', 2], ['süß \\ ', 1], ['updated', 3],
-            ["\x{1F600}", 4]], 'REPLACE, ON DUPLICATE KEY, utf8mb3');
+    my @posts = (['replaced', 2], ['süß \\ ', 1], ['updated', 3],
+        ["\x{1F600}", 4]);
+    posts_are(\@posts, 'REPLACE, ON DUPLICATE KEY, utf8mb3');
+    locked_tables(@posts);
+    prepared(@posts, ['locked', 6]);
     $here->run('truncate posts');
     $here->run("insert into posts (title, n) values ('after', 1);");
     $pair->sync('TRUNCATE is not seen');
     is_deeply($here->rows($all), [['after', 1]], 'here there is one');
     is($there->value("select count(*) from posts where title = 'after'"), 1,
         'there it is another one');
+}
+
+# MariaDB refuses the statement when outbound_messages is not locked, too.
+sub locked_tables {
+    my @posts = @_;
+
+    $here->run(<<'SQL');
+lock tables posts write, outbound_messages write;
+insert into posts (title, n) values ('locked', 5);
+update posts set n = 6 where n = 5;
+unlock tables;
+SQL
+    posts_are([@posts, ['locked', 6]], 'LOCK TABLES');
+}
+
+# A transaction that is prepared holds up no others, and is captured when it
+# commits: by another session, after others have been sent.
+sub prepared {
+    my @posts = @_;
+
+    session([], <<'SQL');
+xa start 'one';
+insert into posts (title, n) values ('prepared', 7);
+xa end 'one';
+xa prepare 'one';
+SQL
+    $here->run("insert into posts (title, n) values ('other', 8);");
+    $pair->sync('beside a transaction that is prepared');
+    is($there->value('select count(*) from posts where n in (7, 8)'), 1,
+        'the other one has come');
+    $here->run("xa commit 'one';");
+    posts_are([@posts, ['prepared', 7], ['other', 8]], 'XA PREPARE');
 }
 
 sub sqlite3 {
