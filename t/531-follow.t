@@ -486,6 +486,51 @@ subtest 'beside a long transaction' => sub {
     is($follower->stop, 0, 'it ends');
 };
 
+# Whatever comes, and whenever: all that was committed arrives, and once.
+subtest 'in any order' => sub {
+    my $pair = pair();
+    my ($central, $facade) = $pair->nodes;
+    my $seed = srand;
+    my $follower = Follower->new($central);
+    my $again = sub { $follower = Follower->new($central) };
+    my %event = (
+        'SIGHUP' => sub { kill HUP => $follower->{pid} },
+        'SIGHUP twice' => sub { kill HUP => $follower->{pid} for 1, 2 },
+        'SIGKILL' => sub { $follower->stop('KILL'); $again->() },
+        'SIGTERM' => sub {
+            is($follower->stop, 0, 'SIGTERM ends it');
+            $again->();
+        },
+        'a graceful restart' => sub { $facade->graceful },
+        'a restart' => sub { $facade->restart },
+        'a child of httpd is killed' =>
+          sub { kill KILL => ($facade->children)[0] },
+        'another run' => sub { $central->sync },
+    );
+    my @names = sort keys %event;
+    my @titles;
+
+    for my $n (1 .. 20) {
+        my $name = $names[rand @names];
+        my @new = map { "$_ $n" } qw(before after);
+
+        $_->run("insert into posts (title) values ('$new[0]');")
+          for $pair->databases;
+        sleep rand 0.1;
+        $event{$name}->();
+        $_->run("insert into posts (title) values ('$new[1]');")
+          for $pair->databases;
+        push @titles, map { $_, $_ } @new;
+        ok(wait_until(sub { !grep {
+            $_->value('select count(*) from posts') < @titles
+        } $pair->databases }, 60), "$n: $name") or diag "seed $seed";
+    }
+    is($follower->stop, 0, 'it ends');
+    $pair->both_have('select title from posts order by title',
+        [map { [$_] } sort @titles], 'all of them, once');
+    $pair->is_settled('afterwards');
+};
+
 # A hub with two facades, and a third that is never there.
 subtest 'several peers' => sub {
     my @facades = map {
