@@ -23,6 +23,8 @@ typedef struct sim_style_t {
     int moves;   /* updates that change the key, in odd histories */
     int columns; /* columns that an update changes */
     int lates;   /* mishaps that are late requests; 0: as other mishaps */
+    int limits;  /* exchanges where large bodies are refused, in odd histories
+                  */
 } sim_style_t;
 
 typedef struct sim_draw_t {

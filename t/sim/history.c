@@ -12,37 +12,45 @@
 #define RARE       12 /* from here on they are drawn apart: seeds keep theirs */
 #define RAREST     14 /* and again */
 
+#define LIMITS 8 /* exchanges where large bodies are refused, in most styles   \
+                  */
+
 static const sim_style_t styles[] = {
-    {"", 12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28, 30, 10, 45, 0},
-    {"", 12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28, 30, 10, 45, 0},
+    {"", 12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28, 30, 10, 45, 0, LIMITS},
+    {"", 12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28, 30, 10, 45, 0, LIMITS},
     /* keys are given again and again */
-    {"again", 3, 3, 20, 80, 10, 35, 30, 33, 17, 12, 60, 30, 10, 45, 0},
+    {"again", 3, 3, 20, 80, 10, 35, 30, 33, 17, 12, 60, 30, 10, 45, 0, LIMITS},
     /* rows are replaced while others refer to them */
-    {"replaces", 6, 4, 40, 40, 10, 45, 30, 20, 17, 7, 28, 30, 10, 45, 0},
+    {"replaces", 6, 4, 40, 40, 10, 45, 30, 20, 17, 7, 28, 30, 10, 45, 0,
+     LIMITS},
     /* many write to few rows */
-    {"few", 6, 2, 12, 40, 10, 20, 60, 13, 17, 7, 28, 30, 10, 45, 0},
+    {"few", 6, 2, 12, 40, 10, 20, 60, 13, 17, 7, 28, 30, 10, 45, 0, LIMITS},
     /* a row is changed again and again */
-    {"bursts", 6, 3, 12, 40, 70, 25, 50, 15, 17, 7, 28, 30, 10, 45, 0},
+    {"bursts", 6, 3, 12, 40, 70, 25, 50, 15, 17, 7, 28, 30, 10, 45, 0, LIMITS},
     /* peers lie */
-    {"lies", 12, 6, 12, 40, 10, 45, 40, 8, 80, 7, 28, 0, 10, 45, 0},
+    {"lies", 12, 6, 12, 40, 10, 45, 40, 8, 80, 7, 28, 0, 10, 45, 0, LIMITS},
     /* databases are restored */
-    {"restores", 12, 6, 12, 40, 10, 60, 25, 8, 17, 12, 20, 100, 10, 45, 0},
+    {"restores", 12, 6, 12, 40, 10, 60, 25, 8, 17, 12, 20, 100, 10, 45, 0,
+     LIMITS},
     /* parents are deleted */
-    {"parents", 12, 6, 12, 40, 10, 50, 15, 30, 17, 7, 28, 10, 10, 45, 0},
+    {"parents", 12, 6, 12, 40, 10, 50, 15, 30, 17, 7, 28, 10, 10, 45, 0,
+     LIMITS},
     /* single columns of few rows are changed on all sides */
-    {"single", 8, 2, 4, 20, 15, 12, 80, 4, 17, 4, 10, 0, 2, 15, 0},
+    {"single", 8, 2, 4, 20, 15, 12, 80, 4, 17, 4, 10, 0, 2, 15, 0, LIMITS},
     /* keys are changed while others refer to them */
-    {"moves", 8, 4, 10, 40, 10, 35, 50, 8, 17, 7, 28, 10, 60, 30, 0},
+    {"moves", 8, 4, 10, 40, 10, 35, 50, 8, 17, 7, 28, 10, 60, 30, 0, LIMITS},
     /* rows are changed, deleted, and made again under their keys */
-    {"remade", 3, 2, 25, 70, 50, 25, 45, 25, 17, 4, 10, 10, 10, 30, 0},
+    {"remade", 3, 2, 25, 70, 50, 25, 45, 25, 17, 4, 10, 10, 10, 30, 0, LIMITS},
     /* requests are late, and no clock is wrong */
-    {"late", 6, 3, 12, 40, 10, 40, 50, 10, 10, 6, 0, 0, 10, 30, 70},
+    {"late", 6, 3, 12, 40, 10, 40, 50, 10, 10, 6, 0, 0, 10, 30, 70, LIMITS},
     /* keys are changed, and nothing is deleted: no reference may be lost */
-    {"follow", 4, 3, 0, 0, 10, 40, 60, 0, 17, 7, 10, 0, 60, 20, 0},
+    {"follow", 4, 3, 0, 0, 10, 40, 60, 0, 17, 7, 10, 0, 60, 20, 0, LIMITS},
     /* rows are deleted that others have just changed */
-    {"ends", 6, 2, 0, 20, 10, 15, 65, 20, 10, 4, 0, 0, 0, 25, 0},
+    {"ends", 6, 2, 0, 20, 10, 15, 65, 20, 10, 4, 0, 0, 0, 25, 0, LIMITS},
+    /* peers refuse what is large, and single columns are changed */
+    {"large", 8, 2, 4, 20, 15, 12, 80, 4, 17, 3, 10, 0, 2, 20, 0, 45},
     /* rows exchange their unique values */
-    {"swaps", 6, 2, 0, 20, 10, 30, 15, 5, 10, 4, 10, 0, 0, 30, 0},
+    {"swaps", 6, 2, 0, 20, 10, 30, 15, 5, 10, 4, 10, 0, 0, 30, 0, LIMITS},
 };
 
 #define STYLES ((int)(sizeof(styles) / sizeof(*styles)))
@@ -79,14 +87,16 @@ static void draw_sync(sim_draw_t *draw)
                                        SIM_PULL};
     sim_step_t *step =
         sim_draw_step(draw, kinds[sim_draw_below(draw, 5)], link->caller);
+    const int large = draw->style->limits > LIMITS;
 
     step->peer = link->callee;
     step->limit = sim_draw_chance(draw, 70) ? 1 + sim_draw_below(draw, 7) : 100;
     step->packs = sim_draw_chance(draw, 20);
     if (sim_draw_chance(draw, 15))
         step->bytes = 100 + sim_draw_below(draw, 1500);
-    if (draw->level > 1 && sim_draw_chance(draw, 8))
-        step->most_bytes = 150 + sim_draw_below(draw, 800);
+    if ((draw->level > 1 || large) &&
+        sim_draw_chance(draw, draw->style->limits))
+        step->most_bytes = 150 + sim_draw_below(draw, large ? 150 : 800);
     step->number = (apr_int64_t)sim_draw_below(draw, 1 << 30);
     if (draw->level && sim_draw_chance(draw, 35))
         step->mishap = some_mishap(draw);
