@@ -12,7 +12,7 @@
 /* A record that is being merged. */
 typedef struct merging_t {
     cm_run_t *run;
-    const cm_record_t *record;
+    cm_record_t *record;
     cm_effect_t *effect;
 } merging_t;
 
@@ -499,6 +499,24 @@ static cm_error_t *go_with_parent(const merging_t *at, int until)
     return cm_cells_make(at->run, at->record, effect);
 }
 
+/* Return whether the record lives in spite of that: its later messages, which
+ * are here, too, give it another parent. */
+static int lives_on(const merging_t *at)
+{
+    cm_record_t *record = at->record;
+    const cm_error_t *err;
+    int lives;
+
+    if (at->effect->until == record->tasks->nelts)
+        return 0;
+    err = cm_merge_record(at->run, record, record->tasks->nelts,
+                          at->effect->partial);
+    lives = (!err || err->code == CM_WAITS) && !record->effect->dead_parent &&
+            !record->effect->state->deleted_at;
+    record->effect = at->effect;
+    return lives;
+}
+
 static cm_effect_t *begin_effect(const cm_run_t *run, const cm_record_t *record,
                                  int until, cm_partial_e partial)
 {
@@ -550,7 +568,7 @@ static cm_error_t *make_effect(const merging_t *at)
     effect->kind = kind_of(at, changed);
     err = cm_cells_make(at->run, record, effect);
     if (err && effect->dead_parent && record->entry &&
-        record->table->model->deletes) {
+        record->table->model->deletes && !lives_on(at)) {
         err = go_with_parent(at, effect->until);
         changed = 1;
     }

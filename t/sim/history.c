@@ -12,8 +12,7 @@
 #define RARE       12 /* from here on they are drawn apart: seeds keep theirs */
 #define RAREST     14 /* and again */
 
-#define LIMITS 8 /* exchanges where large bodies are refused, in most styles   \
-                  */
+#define LIMITS 8 /* requests that refuse large bodies, in most styles */
 
 static const sim_style_t styles[] = {
     {"", 12, 6, 12, 40, 10, 40, 40, 13, 17, 7, 28, 30, 10, 45, 0, LIMITS},

@@ -119,6 +119,23 @@ static int was_kept(const sim_judge_t *judge, const sim_row_t *row)
     return 0;
 }
 
+/* Return whether a person has decided about a message that was held, and may be
+ * of TABLE. */
+static int was_decided(const sim_judge_t *judge, int table)
+{
+    return judge->world->schema->tables[table].holds &&
+           !apr_is_empty_table(judge->world->decided);
+}
+
+/* Return whether ROW may be there as two records: a row filter has ended one of
+ * them (leave=delete), which a person kept, and the other is the row since it
+ * matches again (docs/convergence.md). */
+static int is_kept_and_back(const sim_judge_t *judge, const sim_row_t *row)
+{
+    return judge->world->schema->tables[row->table].leaves &&
+           was_decided(judge, row->table);
+}
+
 static void judge_doubles(sim_judge_t *judge, int number)
 {
     const apr_array_header_t *rows = judge->rows[number];
@@ -130,21 +147,13 @@ static void judge_doubles(sim_judge_t *judge, int number)
         if (row->table != row[-1].table || strcmp(row->name, row[-1].name) ||
             waits(judge, row->table, row->name))
             continue;
-        if (was_kept(judge, row))
+        if (was_kept(judge, row) || is_kept_and_back(judge, row))
             APR_ARRAY_PUSH(judge->waiting, sim_waiting_t) =
                 (sim_waiting_t){row->table, row->name};
         else
             sim_world_fail(judge->world, "twice", "%s of t%d at %s", row->name,
                            row->table, sim_schema_node_name(number));
     }
-}
-
-/* Return whether a person has decided about a message that was held, and may be
- * of TABLE. */
-static int was_decided(const sim_judge_t *judge, int table)
-{
-    return judge->world->schema->tables[table].holds &&
-           !apr_is_empty_table(judge->world->decided);
 }
 
 /* A reference may differ while the parent waits. What a person has decided

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "parked.h"
+
 /* Return whether END, a delete, may have been made by somebody who knew the
  * value that EVENT gave a column. */
 static int is_known_at(const sim_judge_t *judge, const sim_event_t *end,
@@ -107,7 +109,8 @@ void sim_judge_stayed(const sim_judge_t *judge, const sim_event_t *end)
 
     if (end->kind != SIM_EVENT_DELETE || !end->row || !table->keeps ||
         table->filter >= 0 || table->publisher >= 0 ||
-        sim_judge_was_withheld(judge, end->table))
+        sim_judge_was_withheld(judge, end->table) ||
+        sim_parked_has(judge->waiting, end->table, end->name))
         return;
     for (node = 0; node < schema->nodes; node++) {
         const sim_row_t *row =

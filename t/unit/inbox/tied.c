@@ -414,6 +414,33 @@ static void test_itself_and_another(cm_store_t *store, apr_pool_t *pool)
            "1", "  and do");
 }
 
+/* A page leaves a shelf that is deleted, for one that comes later: it is not
+ * deleted with the former one. */
+static void test_moved_on(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_pages(store, pool);
+    cm_receipt_t *receipt;
+
+    database_must(inbox_send(
+        &receipt, node, "there", 0,
+        "[" PAGE(1, 7, 7, 7) "," PAGE(2, 8, 7, 7) "," PAGE(
+            3, 9, 8,
+            7) "," MESSAGE(4, "page", 9, "update", 2000, "\\\"shelf_id\\\":99",
+                           REF("shelf_id", "page", 10)
+                               BASE(1000)) "," MESSAGE(5, "page", 8, "delete",
+                                                       2000, , BASE(1000)) "]",
+        0, pool));
+    database_must(inbox_send(&receipt, node, "there", 5,
+                             "[" PAGE(6, 10, 7, 7) "]", 0, pool));
+    database_must(cm_inbox_retry(&receipt, node, "there", pool));
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM pages a JOIN pages b ON b.id ="
+                       " a.shelf_id WHERE a.id > 1 AND a.id <> b.id",
+                       pool),
+           "2", "%s: a record that has left its parent does not go with it",
+           database_of(store));
+}
+
 int main(void)
 {
     apr_initialize();
@@ -428,6 +455,7 @@ int main(void)
     database_each("itself, between", test_itself_between);
     database_each("with others", test_with_others);
     database_each("itself, and another", test_itself_and_another);
+    database_each("moved on", test_moved_on);
     apr_terminate();
     return done_testing();
 }
