@@ -184,6 +184,25 @@ sub odds {
     }
 }
 
+# A table is gone while its changes wait: pushes stop, since nobody knows
+# whether it comes back, and go on when its model is removed.
+sub dropped_table {
+    my $central = $pair->{central};
+
+    $here->run("insert into posts (n) values (77); update odds set number = 78;"
+        . 'drop table posts;');
+    my $run = $central->sync;
+    is($run->{exit}, 78, 'a table is dropped');
+    my $words = join ' ', split ' ', $run->{err};
+    like($words, qr/no table 'posts' hint: create it/, '  the run names it');
+    like($words, qr/remove model 'post': .* skipped/,
+        '  and says what lets the others go on');
+    $central->configure(conf => $models =~ s/^CommunicatorModel post.*\n//mr);
+    $pair->sync('  without its model');
+    is($there->value('select count(*) from odds where number + 0 <> 78'), 0,
+        '  the others go on');
+}
+
 Communicator::Test::Pair->for_each(
     [qw(sqlite3-pgsql pgsql-mysql mysql-sqlite3)], sub {
     $pair = Communicator::Test::Pair->new(drivers => [@_],
@@ -196,6 +215,7 @@ Communicator::Test::Pair->for_each(
     retyped_column();
     large() if grep { $_ eq 'mysql' } @_;
     $pair->is_settled('in the end');
+    dropped_table();
     $pair->stop;
 });
 
