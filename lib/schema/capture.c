@@ -237,6 +237,22 @@ static cm_error_t *is_nulled(int *nulled, const cm_capture_t *capture,
     return NULL;
 }
 
+/* Set NAME to the statements of section update.NAME, filled in, or to nothing,
+ * unless they are NEEDED. */
+static void set_statements(cm_filling_t *filling, const char *name, int needed)
+{
+    const char *text = cm_capture_section(
+        filling, apr_pstrcat(filling->pool, "update.", name, NULL));
+
+    cm_capture_set(
+        filling, name,
+        text && needed
+            ? apr_pstrcat(filling->pool,
+                          cm_sql_fill(text, filling->values, filling->pool),
+                          ";", NULL)
+            : "");
+}
+
 /* Set whether a record stays the same one when its key changes: the key is this
  * database's own affair, and a new record gets another one at the peer. Else it
  * is deleted, and a new one continues it: only where no two rows can have the
@@ -258,6 +274,9 @@ static cm_error_t *set_keeps(cm_filling_t *filling, const cm_capture_t *capture)
     set(filling, "keeps", keeps ? "1 = 1" : "1 = 0");
     set(filling, "continues", continues ? "1 = 1" : "1 = 0");
     set(filling, "marked", keeps && marked ? "1 = 1" : "1 = 0");
+    set_statements(filling, "deleted", table->model->deletes && !continues);
+    set_statements(filling, "completed", keeps && marked);
+    set_statements(filling, "continued", continues);
     return NULL;
 }
 
@@ -337,8 +356,8 @@ static cm_error_t *fill(cm_filling_t *filling, const cm_capture_t *capture,
         cm_expression_with_alias(table->capture, filling->types->after, pool));
     set(filling, "row_capture", row_capture(table, pool));
     set(filling, "deletes", table->model->deletes ? "1 = 1" : "1 = 0");
-    CM_TRY(set_keeps(filling, capture));
     set(filling, "here", here(table, pool));
+    CM_TRY(set_keeps(filling, capture));
     if (filling->types->fill)
         filling->types->fill(filling, capture->monetary);
     return NULL;
