@@ -314,7 +314,12 @@ static const char *insert_rows(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
     " statement_timeout = 0; " SET " jit = off; " SET                          \
     " plan_cache_mode = force_generic_plan; " SET " seq_page_cost = 10; " SET  \
     " random_page_cost = 1"
-static const char *const session[] = {SETTINGS("SET", "false"), NULL};
+static const char *const session[] = {
+    SETTINGS("SET", "false"),
+    /* since PostgreSQL 17 */
+    "SELECT set_config(name, '0', false) FROM pg_settings"
+    " WHERE name = 'transaction_timeout'",
+    NULL};
 /* pgpool-II sends what calls a volatile function, as random(), to the primary,
  * with all that follows in the transaction; other reads perhaps to a standby.
  */

@@ -153,32 +153,43 @@ static void lost_connection(cm_store_t *store, apr_pool_t *pool)
 }
 
 /* What an administrator has set for all sessions of a role or a database. */
+static void pgsql_settings_of_others(cm_store_t *store, apr_pool_t *pool)
+{
+    const char *name = database_value(store, "SELECT current_database()", pool);
+    const char *version =
+        database_value(store, "SHOW server_version_num", pool);
+    const char *const settings[] = {"array_nulls = off",
+                                    "xmloption = document",
+                                    "transform_null_equals = on",
+                                    "bytea_output = escape",
+                                    "statement_timeout = '7s'",
+                                    strtol(version, NULL, 10) < 170000
+                                        ? NULL
+                                        : "transaction_timeout = '7s'",
+                                    NULL};
+    int i;
+
+    for (i = 0; settings[i]; i++)
+        database_run(store, apr_psprintf(pool, "ALTER DATABASE %s SET %s", name,
+                                         settings[i]));
+    is_str(database_value(database_again(pool),
+                          "SELECT concat_ws(' ', '{NULL}'::text[] ="
+                          " array[NULL]::text[], 'a <b/>'::xml,"
+                          " '\\x00'::bytea,"
+                          " current_setting('statement_timeout'),"
+                          " coalesce(current_setting("
+                          "'transaction_timeout', true), '0'))",
+                          pool),
+           "t a <b/> \\x00 0 0", "pgsql: nobody else's settings");
+}
+
 static void settings_of_others(cm_store_t *store, apr_pool_t *pool)
 {
     const char *of = database_of(store);
     cm_store_t *other;
 
-    if (cm_dialect_of_store(store)->database == CM_PGSQL) {
-        const char *name =
-            database_value(store, "SELECT current_database()", pool);
-        static const char *const settings[] = {
-            "array_nulls = off",          "xmloption = document",
-            "transform_null_equals = on", "bytea_output = escape",
-            "statement_timeout = '7s'",   NULL};
-        int i;
-
-        for (i = 0; settings[i]; i++)
-            database_run(store, apr_psprintf(pool, "ALTER DATABASE %s SET %s",
-                                             name, settings[i]));
-        other = database_again(pool);
-        is_str(database_value(other,
-                              "SELECT concat_ws(' ', '{NULL}'::text[] ="
-                              " array[NULL]::text[], 'a <b/>'::xml,"
-                              " '\\x00'::bytea,"
-                              " current_setting('statement_timeout'))",
-                              pool),
-               "t a <b/> \\x00 0", "%s: nobody else's settings", of);
-    }
+    if (cm_dialect_of_store(store)->database == CM_PGSQL)
+        pgsql_settings_of_others(store, pool);
     if (cm_dialect_of_store(store)->database == CM_MYSQL) {
         database_run(store, "SET GLOBAL sql_safe_updates = 1,"
                             " sql_select_limit = 1, foreign_key_checks = 0,"
