@@ -291,6 +291,8 @@ my @cases = (
         qr/refuses the credentials/, qr/password-file=/],
     ['403', sub { reply(403, 'text/html', '<h1>no</h1>') }, 77,
         qr/forbidden/, qr/in front of it/],
+    ['429', sub { reply(429, 'text/html', 'slow down') }, 75,
+        qr/limits how often it is asked \(429\)/, qr/let this host through/],
     ['404', sub { reply(404, 'text/html', '<h1>no</h1>') }, 69,
         qr/nothing at this address/, qr/Communicator On/],
     ['a redirect', sub { reply(302, 'text/html', '',

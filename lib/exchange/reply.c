@@ -302,6 +302,13 @@ static cm_error_t *not_passed(const cm_transport_reply_t *raw, apr_pool_t *pool)
         return cm_error_hint(
             CM_FAIL(pool, CM_PROXY, "the proxy wants a login (407)"), pool,
             "proxy-user-file= names a file with USER:PASSWORD for it");
+    if (raw->status == 429)
+        return cm_error_hint(
+            CM_FAIL(pool, CM_PEER_FAILED,
+                    "the peer, or something in front of it, limits how often "
+                    "it is asked (429)"),
+            pool,
+            "let this host through there (mod_evasive, limit_req of nginx)");
     if (raw->status == 502)
         return cm_error_hint(
             CM_FAIL(pool, CM_PEER_FAILED,
@@ -336,12 +343,12 @@ static cm_error_t *judge_status(const cm_transport_reply_t *raw,
                              "<Location> of the peer's httpd?");
     if (status == 413)
         return too_large(raw, pool);
-    if (status == 407 || status == 502 || status == 504)
+    if (status == 407 || status == 429 || status == 502 || status == 504)
         return not_passed(raw, pool);
     if (status == 408)
         return CM_FAIL(pool, CM_TIMEOUT, "the peer gave up waiting (%d)",
                        status);
-    if (status == 429 || status >= 500)
+    if (status >= 500)
         return cm_error_hint(
             CM_FAIL(pool, CM_PEER_FAILED, "the peer answers %d '%s'", status,
                     cm_reply_excerpt(raw->data, raw->size, EXCERPT, pool)),
