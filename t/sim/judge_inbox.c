@@ -206,10 +206,16 @@ static int has_known(const sim_judge_t *judge, int table, const char *column,
 
 /* Return whether a value of TABLE may get a newer clock without being written
  * again: a person, or conflict=, lets it win; or a trigger of another node puts
- * the deleted row back. Or what looks like an update may be another record: the
- * row is called by what several may have. */
+ * the deleted row back; or a column was dropped before the change of it had a
+ * number, which then counts as one of the whole row. Or what looks like an
+ * update may be another record: the row is called by what several may have. */
 static int may_win_again(const sim_table_t *table)
 {
+    int i;
+
+    for (i = 0; i < table->count; i++)
+        if (table->columns[i].altered)
+            return 1;
     return table->holds || table->wins >= 0 || table->returns ||
            sim_schema_is_reused(table);
 }
