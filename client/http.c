@@ -14,11 +14,12 @@
 #include "node/node.h"
 #include "failure.h"
 
-#define CONNECT_SECONDS  10
-#define HEADER_COUNT_MAX 100
-#define HEADER_VALUE_MAX 1024
-#define HEAD_MAX         (64 * 1024) /* of all heads of one reply */
-#define FIRST_ROOM       16384
+#define CONNECT_SECONDS   10
+#define KEEPALIVE_SECONDS 20L
+#define HEADER_COUNT_MAX  100
+#define HEADER_VALUE_MAX  1024
+#define HEAD_MAX          (64 * 1024) /* of all heads of one reply */
+#define FIRST_ROOM        16384
 
 /* The request under way. */
 typedef struct request_t {
@@ -194,9 +195,11 @@ static void set_options(sync_http_t *http)
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT,
                      timeout < CONNECT_SECONDS ? timeout : CONNECT_SECONDS);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, timeout < 60 ? timeout : 60);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout);
+    /* a peer may be silent while it works; one that is gone is noticed */
+    curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_SECONDS);
+    curl_easy_setopt(curl, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_SECONDS);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "communicator-sync");
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->error);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
