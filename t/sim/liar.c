@@ -162,7 +162,7 @@ static outcome_e holds_another(liar_t *liar)
     if (!seq)
         return TRUTH;
     apr_table_setn(liar->headers, "Communicator-Held",
-                   apr_psprintf(liar->pool, "%" APR_INT64_T_FMT " 1", seq));
+                   apr_psprintf(liar->pool, "%" APR_INT64_T_FMT " 4711", seq));
     return EPOCH;
 }
 
@@ -459,8 +459,8 @@ void sim_liar_ask(sim_wire_t *wire, apr_pool_t *pool)
         printf("#   lie %d: %s?%s: %d\n", number, liar->body ? "POST" : "GET",
                liar->query, answer->status);
     if (!is_right(answer, outcome))
-        sim_world_fail(wire->world, "lie", "%d is answered by %d %s", number,
-                       answer->status, answer->body);
+        sim_world_fail(wire->world, "lie", "%d is answered by %d %.*s", number,
+                       answer->status, (int)answer->size, answer->body);
     if (outcome != TAKEN && has_learned(before, knowledge(liar)))
         sim_world_fail(wire->world, "lie", "%d has changed %s to %s", number,
                        before, knowledge(liar));

@@ -1,0 +1,160 @@
+/* See orphan.h. */
+#include "orphan.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+/* Return whether some node has withheld a message of the model of PARKED. */
+static int was_withheld(const sim_message_t *parked)
+{
+    int i;
+
+    for (i = 0; i < parked->world->schema->nodes; i++)
+        if (strcmp(sim_node_value(
+                       &parked->world->nodes[i].sessions[0],
+                       apr_psprintf(parked->pool,
+                                    "SELECT count(*) FROM communicator_withheld"
+                                    " WHERE model = '%s'",
+                                    parked->model),
+                       parked->pool),
+                   "0"))
+            return 1;
+    return 0;
+}
+
+/* Return what else the statement of EVENT did to the row NAME of TABLE: an
+ * event of KIND, that of an update gave COLUMN a value; NULL: nothing. */
+static const sim_event_t *find_beside(const sim_message_t *parked,
+                                      const sim_event_t *event,
+                                      sim_event_e kind, int table,
+                                      const char *name, int column)
+{
+    const apr_array_header_t *events = parked->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *other = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (other->statement == event->statement && other->kind == kind &&
+            other->table == table && name && !strcmp(other->name, name) &&
+            (kind != SIM_EVENT_UPDATE ||
+             (other->column == column && other->after)))
+            return other;
+    }
+    return NULL;
+}
+
+/* Return whether the row NAME of TABLE was deleted. */
+static int was_deleted(const sim_message_t *parked, int table, const char *name)
+{
+    const apr_array_header_t *events = parked->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->kind == SIM_EVENT_DELETE && event->table == table &&
+            !strcmp(event->name, name))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether the row that EVENT inserted referred to nothing in COLUMN, or
+ * to a row that the same statement inserted behind it: deleted before anything
+ * was sent, it is nothing as well. */
+static int came_dangling(const sim_message_t *parked, const sim_event_t *event,
+                         int column)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+    const sim_event_t *given = find_beside(parked, event, SIM_EVENT_UPDATE,
+                                           parked->table, event->name, column);
+
+    return !given ||
+           was_deleted(parked, table->columns[column].parent, given->after);
+}
+
+/* Return whether EVENT let COLUMN of the row refer to nothing. It did not if it
+ * has only deleted what the row refers to. */
+static int let_dangle(const sim_message_t *parked, const sim_event_t *event,
+                      int column)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+
+    switch (event->kind) {
+    case SIM_EVENT_INSERT:
+        return came_dangling(parked, event, column);
+    case SIM_EVENT_UPDATE:
+        return event->column == column && !event->after &&
+               table->columns[column].other < 0 &&
+               !find_beside(parked, event, SIM_EVENT_DELETE,
+                            table->columns[column].parent, event->before, 0);
+    case SIM_EVENT_DELETE: /* another row may be called so then */
+        return sim_schema_is_reused(table);
+    case SIM_EVENT_KEY:  /* the row is sent as a new one, */
+    case SIM_EVENT_MOVE: /* or once more */
+        return 1;
+    }
+    return 0;
+}
+
+/* Return whether rows of some node may outlive what COLUMN refers to. Then an
+ * application may replace one reference to nothing by another, which makes no
+ * event: both have no name. */
+static int may_outlive(const sim_message_t *parked, const sim_column_t *column)
+{
+    int i;
+
+    for (i = 0; i < parked->world->schema->nodes; i++)
+        if (column->rule[i] == SIM_RULE_NONE)
+            return !strcmp(parked->action, "update") ||
+                   parked->world->schema->tables[parked->table].filter >= 0;
+    return 0;
+}
+
+/* Return whether EVENT may be about the row that PARKED brings. One that is
+ * called by what its key refers to has another name once that is replaced. */
+static int is_meant(const sim_message_t *parked, const sim_event_t *event)
+{
+    return parked->world->schema->tables[parked->table].joined > 0 ||
+           (parked->name && !strcmp(event->name, parked->name));
+}
+
+/* Return whether some application has written a reference to nothing into
+ * COLUMN. Of a message that was withheld, or lost by a restore, the present
+ * state is sent, which may be such a row, too. */
+static int was_orphan(const sim_message_t *parked, int column)
+{
+    const apr_array_header_t *events = parked->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->table == parked->table && is_meant(parked, event) &&
+            let_dangle(parked, event, column))
+            return 1;
+    }
+    return parked->world->restored || was_withheld(parked) ||
+           may_outlive(
+               parked,
+               &parked->world->schema->tables[parked->table].columns[column]);
+}
+
+int sim_orphan_is(const sim_message_t *parked)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+    int i;
+
+    for (i = 0; i < table->count; i++) {
+        const sim_column_t *column = &table->columns[i];
+
+        if (column->kind == SIM_REFERENCE && column->not_null &&
+            strstr(parked->body, apr_pstrcat(parked->pool, "\"", column->name,
+                                             "\":null", NULL)) &&
+            was_orphan(parked, i))
+            return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,11 @@
+/* Rows that must refer to something, and refer to nothing. */
+#ifndef SIM_ORPHAN_H
+#define SIM_ORPHAN_H
+
+#include "message.h"
+
+/* Return whether what PARKED brings referred to nothing when it was written, as
+ * nothing at its node forbids. */
+int sim_orphan_is(const sim_message_t *parked);
+
+#endif
