@@ -42,7 +42,10 @@ sub plan_cut {
     my ($self, $number) = @_;
 
     unlink "$self->{through}/cut";
-    spew("$self->{through}/plan", ++$last_run . " $number");
+    # at once: carry() may be reading
+    my $plan = "$self->{through}/plan";
+    spew("$plan.new", ++$last_run . " $number");
+    rename "$plan.new", $plan or die "$plan: $!";
 }
 
 sub was_cut { return -e "$_[0]{through}/cut" }
