@@ -21,8 +21,8 @@ SELECT DATABASE();
 -- whose rights they have is not here. (Who may not see other users sees only
 -- the own one.)
 SELECT trigger_name, CASE WHEN definer = CURRENT_USER()
-        OR CONCAT('\'', INSERT(definer, CHAR_LENGTH(definer)
-            - LOCATE('@', REVERSE(definer)) + 1, 1, '\'@\''), '\'')
+        OR CONCAT('''', INSERT(definer, CHAR_LENGTH(definer)
+            - LOCATE('@', REVERSE(definer)) + 1, 1, '''@'''), '''')
             IN (SELECT grantee FROM information_schema.user_privileges)
         OR 1 >= (SELECT count(DISTINCT grantee)
             FROM information_schema.user_privileges)
@@ -38,8 +38,8 @@ SELECT count(*) FROM information_schema.triggers
 WHERE event_object_schema = COALESCE(%s, DATABASE())
     AND event_object_table = %s AND trigger_name LIKE 'communicator\_%%'
     AND (definer = CURRENT_USER()
-        OR CONCAT('\'', INSERT(definer, CHAR_LENGTH(definer)
-            - LOCATE('@', REVERSE(definer)) + 1, 1, '\'@\''), '\'')
+        OR CONCAT('''', INSERT(definer, CHAR_LENGTH(definer)
+            - LOCATE('@', REVERSE(definer)) + 1, 1, '''@'''), '''')
             IN (SELECT grantee FROM information_schema.user_privileges)
         OR 1 >= (SELECT count(DISTINCT grantee)
             FROM information_schema.user_privileges));
