@@ -123,6 +123,28 @@ static int is_taken(const sim_message_t *parked)
     return 0;
 }
 
+/* Return whether a parked record continues (ORIGIN, ID) of TABLE under another
+ * key: what needs that one waits for it. */
+static int is_continued(const sim_message_t *parked, int table,
+                        const char *origin, const char *id)
+{
+    const char *what =
+        apr_psprintf(parked->pool,
+                     "%%\"\":{\"model\":\"m%d\",\"origin\":\"%s\""
+                     ",\"original_id\":",
+                     table, origin);
+    const char *count = sim_node_value(
+        parked->session,
+        apr_psprintf(parked->pool,
+                     "SELECT count(*) FROM inbound_messages WHERE processed_at"
+                     " IS NULL AND (refs LIKE '%s%s}%%' OR refs LIKE"
+                     " '%s\"%s\"}%%')",
+                     what, id, what, id),
+        parked->pool);
+
+    return strcmp(count, "0") != 0;
+}
+
 /* The record (ORIGIN, ID) of TABLE is known to be deleted: what needs it is
  * deleted, too, instead of waiting for it. */
 static int is_deleted(const sim_message_t *parked, int table,
@@ -137,7 +159,7 @@ static int is_deleted(const sim_message_t *parked, int table,
                      origin, id, table),
         parked->pool);
 
-    return strcmp(count, "0") != 0;
+    return strcmp(count, "0") != 0 && !is_continued(parked, table, origin, id);
 }
 
 /* Return whether PARKED is about the record (ORIGIN, ID) of TABLE. */
