@@ -224,6 +224,34 @@ static int may_be_away(const sim_message_t *parked, const sim_column_t *column,
     return 1;
 }
 
+static int is_waiting_for_parent(const sim_message_t *parked);
+
+/* Return whether a later message of the record of PARKED gives it another
+ * parent in COLUMN, and waits for that one. Until it comes, the record does not
+ * go with the parent that it has now. */
+static int waits_for_another(const sim_message_t *parked,
+                             const sim_column_t *column)
+{
+    const apr_array_header_t *found = sim_node_select(
+        parked->session, SIM_MESSAGE_SELECT, SIM_MESSAGE_COLUMNS, parked->pool);
+    int i;
+
+    for (i = 0; i < found->nelts; i++) {
+        sim_message_t later = *parked;
+
+        sim_message_take(&later, APR_ARRAY_IDX(found, i, const char **));
+        if (!strcmp(later.peer, parked->peer) &&
+            is_about(&later, parked->table, parked->origin,
+                     parked->original_id) &&
+            apr_atoi64(later.id) > apr_atoi64(parked->id) &&
+            strstr(later.body,
+                   apr_psprintf(parked->pool, "\"%s\":", column->name)) &&
+            is_waiting_for_parent(&later))
+            return 1;
+    }
+    return 0;
+}
+
 /* A record that it refers to is not here: another one than its own. */
 static int is_waiting_for_parent(const sim_message_t *parked)
 {
@@ -239,7 +267,8 @@ static int is_waiting_for_parent(const sim_message_t *parked)
             continue;
         if (!is_about(parked, parent, origin, id) &&
             !sim_message_row(parked, parent, origin, id) &&
-            (table->keeps || !is_deleted(parked, parent, origin, id)) &&
+            (table->keeps || !is_deleted(parked, parent, origin, id) ||
+             waits_for_another(parked, &table->columns[column])) &&
             may_be_away(parked, &table->columns[column], parent, origin, id))
             return 1;
     }
