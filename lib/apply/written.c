@@ -89,19 +89,18 @@ static void finish_tasks(cm_record_t *record)
     record->error = NULL;
 }
 
-/* Return whether EFFECT, of RECORD, writes a column that a row filter here asks
- * for: then the record may be inside or outside of it now, which is found when
- * its state gets a number. */
-static int meets_filter(const cm_record_t *record, const cm_effect_t *effect)
+/* Return whether the record may be inside or outside of a row filter now, by
+ * what EFFECT writes: that is found when its state gets a number. */
+static int meets_filter(const cm_run_t *run, const cm_record_t *record,
+                        const cm_effect_t *effect)
 {
     const cm_table_t *table = record->table;
     int i;
 
-    for (i = 0; table->model->where && effect->kind == CM_EFFECT_UPDATE &&
-                i < table->column_count;
+    for (i = 0; effect->kind == CM_EFFECT_UPDATE && i < table->column_count;
          i++)
         if (effect->writes[i] &&
-            cm_filter_names(table->model, table->columns[i].name))
+            cm_filter_depends(run->node, table->model, &table->columns[i]))
             return 1;
     return 0;
 }
@@ -133,7 +132,7 @@ void cm_written_note(cm_run_t *run, cm_record_t *record,
                              .columns = effect->republish,
                              .revived = effect->revived,
                              .orphan = effect->dead_parent != NULL};
-    else if (meets_filter(record, effect))
+    else if (meets_filter(run, record, effect))
         cm_forward_state(run, record);
     record->effect = NULL;
 }

@@ -99,6 +99,24 @@ static int may_apply(const cm_node_t *node, const cm_model_t *model, int depth)
     return 0;
 }
 
+int cm_filter_depends(const cm_node_t *node, const cm_model_t *model,
+                      const cm_column_t *column)
+{
+    const apr_array_header_t *models = node->settings->models;
+    int i;
+
+    if (cm_filter_names(model, column->name))
+        return 1;
+    for (i = 0; is_needed(column) && model->publishes && i < models->nelts;
+         i++) {
+        const cm_model_t *parent = APR_ARRAY_IDX(models, i, cm_model_t *);
+
+        if (can_refer(column, parent) && may_apply(node, parent, 1))
+            return 1;
+    }
+    return 0;
+}
+
 /* Return whether any model has a filter. */
 static int any_filter(const cm_settings_t *settings)
 {

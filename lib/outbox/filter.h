@@ -23,6 +23,12 @@ typedef struct cm_filter_row_t {
 /* Return whether the condition of MODEL, if this node has one, names COLUMN. */
 int cm_filter_names(const cm_model_t *model, const char *column);
 
+/* Return whether a record of MODEL may leave for one value of COLUMN and stay
+ * for another: the condition names it, or it must refer to a record, and those
+ * may stay here. */
+int cm_filter_depends(const cm_node_t *node, const cm_model_t *model,
+                      const cm_column_t *column);
+
 /* *APPLIES: records of MODEL may have to stay here. Fails as cm_node_table().
  */
 cm_error_t *cm_filter_applies(int *applies, cm_node_t *node,

@@ -511,6 +511,47 @@ static void test_by_peers(cm_store_t *store, apr_pool_t *pool)
            "  which stays here");
 }
 
+/* What a peer writes may give a record that stays here with its parent another
+ * parent. */
+static void test_parent_by_peers(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_model_t *model;
+    cm_node_t *node;
+    apr_int64_t count;
+
+    database_run(store, "CREATE TABLE drafts (id integer NOT NULL PRIMARY KEY,"
+                        " title varchar(40))");
+    database_run(store, "CREATE TABLE notes (id integer NOT NULL PRIMARY KEY,"
+                        " draft_id integer NOT NULL, text varchar(40))");
+    model = settings_add_model(settings, "draft", "drafts", "id", pool);
+    model->where = "title LIKE 'open%'";
+    model = settings_add_model(settings, "note", "notes", "id", pool);
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+        (cm_reference_t){.column = "draft_id", .model = "draft"};
+    cm_key_complete(settings);
+    node = inbox_node(store, settings, pool);
+    must_run(node, "INSERT INTO drafts VALUES (1, 'open'), (2, 'open')", pool);
+    must_run(node, "INSERT INTO notes VALUES (1, 1, 'a')", pool);
+    must_run(node, "INSERT INTO drafts VALUES (3, 'closed')", pool);
+    must_run(node, "UPDATE notes SET draft_id = 3, text = 'b'", pool);
+    is_str(last_outgoing(node, 3, pool), "none",
+           "%s: a record stays with its parent", database_of(store));
+    is_int(inbox_take(
+               node, 0,
+               database_soon("[{\"id\":1,\"origin\":\"here\",\"original_id\":1,"
+                             "\"action\":\"update\",\"clock\":9000000000000001,"
+                             "\"refs\":{\"draft_id\":\"draft\"},\"body\":"
+                             "\"{\\\"note\\\":{\\\"draft_id\\\":2}}\"}]",
+                             pool),
+               pool),
+           1, "  a peer gives it another one");
+    database_must(cm_stamp_all(&count, node, pool));
+    is_str(last_outgoing(node, 3, pool),
+           "4 update: {\"note\":{\"draft_id\":2,\"text\":\"b\"}}",
+           "  and gets what had stayed");
+}
+
 /* A record leaves the filter while a peer deletes it. */
 static void test_left_and_deleted(cm_store_t *store, apr_pool_t *pool)
 {
@@ -567,6 +608,7 @@ int main(void)
     database_each("let in", test_let_in);
     database_each("never kept", test_never_kept);
     database_each("by peers", test_by_peers);
+    database_each("parent by peers", test_parent_by_peers);
     database_each("left and deleted", test_left_and_deleted);
     apr_terminate();
     return done_testing();
