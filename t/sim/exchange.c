@@ -374,8 +374,8 @@ static const cm_parked_row_t *undecided(sim_world_t *world, int number,
 
 /* Note that a person at node NUMBER decides about ROW. What the one of another
  * node has decided of that column of its record ends that question here, too,
- * unless both nodes have made it, or a row filter sends each of several changes
- * as the row is now: then there may be more to ask about. */
+ * unless both nodes have made it, or clocks do not tell what was earlier: then
+ * there may be more to ask about. */
 static void note_asked(sim_world_t *world, int number,
                        const cm_parked_row_t *row)
 {
@@ -388,7 +388,7 @@ static void note_asked(sim_world_t *world, int number,
     const sim_table_t *table =
         &world->schema->tables[strtol(message->model + 1, NULL, 10)];
 
-    if (other && strcmp(other, node) && table->filter < 0 &&
+    if (other && strcmp(other, node) && !world->jumped &&
         !sim_schema_is_reused(table))
         sim_world_fail(world, "asked", "%s is asked about %s, as %s was", node,
                        question, other);
