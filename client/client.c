@@ -1,6 +1,7 @@
 /* A run of the client: see client.h. */
 #include "client.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,13 +10,28 @@
 #include "base/number.h"
 #include "operate/health.h"
 #include "command.h"
-#include "folder.h"
 #include "lock.h"
+
+/* SQLite makes the file that it is told to open: of a name that is misspelt an
+ * empty database would become, in which this node has no tables. */
+static cm_error_t *check_file(const sync_client_t *client)
+{
+    const char *driver = client->settings->database.driver,
+               *file = client->settings->database.params;
+
+    if (strcmp(driver, "sqlite3") != 0 || access(file, F_OK) == 0 ||
+        errno != ENOENT)
+        return NULL;
+    return cm_error_hint(
+        CM_FAIL(client->pool, CM_UNAVAILABLE,
+                "cannot open the database: the file '%s' does not exist", file),
+        client->pool,
+        "correct DBDParams, or let the application make its database first");
+}
 
 cm_error_t *sync_client_store(sync_client_t *client)
 {
     const cm_settings_t *settings = client->settings;
-    int is_new;
 
     if (client->store)
         return NULL;
@@ -24,13 +40,9 @@ cm_error_t *sync_client_store(sync_client_t *client)
             CM_FAIL(client->pool, CM_CONFIG, "no database is configured"),
             client->pool, "add DBDriver and DBDParams to %s",
             client->options->config);
-    is_new = strcmp(settings->database.driver, "sqlite3") == 0 &&
-             access(settings->database.params, F_OK) != 0;
-    CM_TRY(cm_store_open(&client->store, settings->database.driver,
-                         settings->database.params, client->pool));
-    if (is_new)
-        sync_folder_give_database(settings->database.params);
-    return NULL;
+    CM_TRY(check_file(client));
+    return cm_store_open(&client->store, settings->database.driver,
+                         settings->database.params, client->pool);
 }
 
 cm_error_t *sync_client_node(sync_client_t *client)

@@ -105,16 +105,6 @@ static int stat_folder(struct stat *folder, const char *path)
     return stat(parent, folder) == 0;
 }
 
-void sync_folder_give_database(const char *path)
-{
-    struct stat file, folder;
-
-    if (geteuid() == 0 && stat_folder(&folder, path) && folder.st_uid != 0 &&
-        lstat(path, &file) == 0 && S_ISREG(file.st_mode) && file.st_uid == 0 &&
-        lchown(path, folder.st_uid, folder.st_gid) != 0)
-        return; /* the next run of that user fails, and reports it */
-}
-
 void sync_folder_give(int fd, const char *path)
 {
     struct stat file, folder;

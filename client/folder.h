@@ -32,8 +32,4 @@ int sync_folder_open(const char *path);
 /* Give the new file FD at PATH the owner and the mode of its folder. */
 void sync_folder_give(int fd, const char *path);
 
-/* Give the SQLite file PATH, if root has just made it, the owner of its folder.
- * SQLite gives its other files the same owner. */
-void sync_folder_give_database(const char *path);
-
 #endif

@@ -4,10 +4,12 @@
 
 #include "mod_communicator.h"
 
+#include <errno.h>
 #include <http_core.h>
 #include <http_log.h>
 #include <mod_dbd.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <apr_strings.h>
 
@@ -54,6 +56,21 @@ static int refuse(const server_rec *server, const char *reason)
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
+/* Say that mod_dbd will make an empty database, whose name may be misspelt.
+ * httpd starts all the same: the file may come later, and other sites need it.
+ */
+static void warn_of_new_file(const server_rec *server, const char *params,
+                             apr_pool_t *pool)
+{
+    const char *file = ap_getword_conf(pool, &params);
+
+    if (access(file, F_OK) != 0 && errno == ENOENT)
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
+                     CM0022 "DBDParams: the file '%s' does not exist, and "
+                            "mod_dbd will make an empty database of it",
+                     file);
+}
+
 /* Check what SERVER's configuration says to mod_dbd. */
 static int check_database(const server_rec *server, apr_pool_t *pool)
 {
@@ -79,6 +96,8 @@ static int check_database(const server_rec *server, apr_pool_t *pool)
         return refuse(server, "DBDParams for mysql must contain 'reconnect=0 "
                               "flags=CLIENT_FOUND_ROWS': otherwise half of a "
                               "transaction can be lost");
+    if (!strcmp(driver, "sqlite3"))
+        warn_of_new_file(server, params, pool);
     return OK;
 }
 

@@ -259,6 +259,12 @@ spew($file, "CommunicatorName a\nDBDriver mysql\nDBDParams dbname=x\n");
 like($server->configtest->{err}, qr/must contain 'reconnect=0 flags=CLIENT_F/,
     'httpd refuses MariaDB without the words that it needs');
 
+spew($file, $lines =~ s/^DBDParams [^\n]*$/DBDParams "$server->{dir}\/no.db"/mr);
+my $nowhere = $server->configtest;
+is($nowhere->{exit}, 0, 'httpd starts without the file of the database');
+like($nowhere->{err}, qr{CM0022: DBDParams: the file '[^']*/no\.db' does not},
+    '  and says so');
+
 # Some editors write a mark before the first letter.
 spew($file, "\x{FEFF}CommunicatorName a\n");
 isnt($server->configtest->{exit}, 0, 'httpd refuses a byte order mark');

@@ -188,6 +188,13 @@ CONF
     is($last->{headers}{'communicator-epoch'}, undef,
         '  and told nothing of a history that is not known');
     rmdir $file;
+    for my $command (qw(check status migrate models communicate)) {
+        $run = $central->sync($command);
+        is($run->{exit}, 75, "$command: a database that does not exist");
+        like($run->{out} . $run->{err}, qr/the file '\Q$file\E' does not exist/,
+            '  is named');
+        ok(!-e $file, '  and not made');
+    }
 
     my $proxy = free_port();
     $central->configure(peers => "CommunicatorPeer facade "

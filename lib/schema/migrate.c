@@ -402,8 +402,7 @@ static cm_error_t *run(cm_store_t *store, const cm_settings_t *settings,
     cm_error_t *err = migrate(&migration);
 
     cm_store_forget(store);
-    CM_TRY_FOR(err, pool, "cannot migrate");
-    return NULL;
+    return err;
 }
 
 cm_error_t *cm_migrate_run(cm_store_t *store, const cm_settings_t *settings,

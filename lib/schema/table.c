@@ -309,8 +309,9 @@ static cm_error_t *read_rows(cm_rows_t **rows, cm_store_t *store,
         return NULL;
     return cm_error_hint(
         CM_FAIL(pool, CM_SCHEMA, "there is no table '%s'", model->table), pool,
-        "create it, or correct table= of model '%s'; if it is gone for good, "
-        "remove model '%s': what waits of it is skipped then",
+        "create it, or correct table= of model '%s', or DBDParams if this is "
+        "not the application's database; if it is gone for good, remove model "
+        "'%s': what waits of it is skipped then",
         model->name, model->name);
 }
 
