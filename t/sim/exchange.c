@@ -13,6 +13,7 @@
 #include "inbox/revive.h"
 #include "operate/parked.h"
 #include "outbox/withheld.h"
+#include "asked.h"
 #include "beside.h"
 #include "gone.h"
 #include "judge.h"
@@ -372,36 +373,14 @@ static const cm_parked_row_t *undecided(sim_world_t *world, int number,
     return NULL;
 }
 
-/* Note that a person at node NUMBER decides about ROW. What the one of another
- * node has decided of that column of its record ends that question here, too,
- * unless both nodes have made it, or clocks do not tell what was earlier: then
- * there may be more to ask about. */
-static void note_asked(sim_world_t *world, int number,
-                       const cm_parked_row_t *row)
-{
-    const cm_parked_t *message = &row->message;
-    const char *question = apr_pstrcat(
-        world->pool, message->model, " ", message->identity.origin, " ",
-        message->identity.original_id, ": ", message->reason, NULL);
-    const char *node = sim_schema_node_name(number);
-    const char *other = apr_table_get(world->asked, question);
-    const sim_table_t *table =
-        &world->schema->tables[strtol(message->model + 1, NULL, 10)];
-
-    if (other && strcmp(other, node) && !world->jumped &&
-        !sim_schema_is_reused(table))
-        sim_world_fail(world, "asked", "%s is asked about %s, as %s was", node,
-                       question, other);
-    apr_table_setn(world->asked, question, node);
-}
-
 int sim_exchange_decide(sim_world_t *world, int number)
 {
     const sim_node_t *node = &world->nodes[number];
     const cm_parked_row_t *row;
     apr_pool_t *pool = world->step_pool;
     apr_array_header_t *rows;
-    int alone;
+    const char *question = NULL;
+    int alone, done;
 
     sim_clock_at(number);
     if (!sim_world_must(
@@ -412,7 +391,7 @@ int sim_exchange_decide(sim_world_t *world, int number)
     if (row && row->message.id % 2)
         sim_parked_give_up(world, number, row->peer, row->message.id);
     if (row)
-        note_asked(world, number, row);
+        question = sim_asked_begin(world, number, row->peer, &row->message);
     alone = row != NULL;
     if (!alone)
         row = undecided(world, number, rows, "of the same record is parked");
@@ -422,9 +401,12 @@ int sim_exchange_decide(sim_world_t *world, int number)
         printf("%-8s decides about message %" APR_INT64_T_FMT " of %s: %s\n",
                sim_schema_node_name(number), row->message.id, row->peer,
                row->message.reason);
-    return sim_world_must(world, "decide",
+    done = sim_world_must(world, "decide",
                           alone ? decide(node, row, pool)
                                 : decide_all(node, rows, row, pool));
+    if (question)
+        sim_asked_end(world, number, question, row->peer, row->message.id);
+    return done;
 }
 
 const char *sim_exchange_state(sim_world_t *world, apr_pool_t *pool)

@@ -179,29 +179,86 @@ static void judge_held(sim_judge_t *judge, int node)
                            sim_schema_node_name(node));
 }
 
-/* Return whether who wrote WON had LOST before, or a value that replaced LOST,
- * or so on. */
-static int has_known(const sim_judge_t *judge, int table, const char *column,
-                     const char *lost, const char *won)
+/* A row of communicator_conflicts: one word has lost to another. */
+typedef struct conflict_t {
+    int table;
+    const char *column, *lost, *won;
+    const char *name; /* of the row; NULL: it is gone */
+} conflict_t;
+
+/* Return whether EVENT gave the column of CONFLICT, in its row, the value that
+ * won. If the row is gone, it may be any that has got the value. */
+static int has_won(const sim_judge_t *judge, const conflict_t *conflict,
+                   const sim_event_t *event)
+{
+    const sim_table_t *table = &judge->world->schema->tables[conflict->table];
+
+    return event->kind == SIM_EVENT_UPDATE && event->table == conflict->table &&
+           event->column < SIM_COLUMNS && event->after &&
+           !strcmp(event->after, conflict->won) &&
+           !strcmp(table->columns[event->column].name, conflict->column) &&
+           (!conflict->name || !strcmp(event->name, conflict->name));
+}
+
+/* Return whether the value that CONFLICT has lost was written where a row
+ * filter applies, and WON knew it from an earlier message: a row is sent as it
+ * is when it gets its number, under the clock of each change that is sent, so
+ * the value has a later clock, too (docs/convergence.md). */
+static int was_sent_early(const sim_judge_t *judge, const conflict_t *conflict,
+                          const sim_event_t *won)
+{
+    const sim_event_t *lost = sim_judge_writer_of(judge, won, conflict->lost);
+
+    return lost &&
+           sim_judge_may_stay(judge, lost->node,
+                              &judge->world->schema->tables[lost->table]);
+}
+
+/* Return whether who wrote the value that won had the other one before, or a
+ * value that replaced it, or so on. */
+static int has_known(const sim_judge_t *judge, const conflict_t *conflict)
 {
     const apr_array_header_t *events = judge->world->events;
-    const sim_event_t *event = NULL;
+    int i, known = 0;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *won = &APR_ARRAY_IDX(events, i, sim_event_t);
+        const sim_event_t *event = won;
+
+        if (!has_won(judge, conflict, won))
+            continue;
+        while (event && event->before && strcmp(event->before, conflict->lost))
+            event = sim_judge_writer_of(judge, event, event->before);
+        if (!event || !event->before || was_sent_early(judge, conflict, won))
+            return 0;
+        known = 1;
+    }
+    return known;
+}
+
+/* Return what the row of the record (ORIGIN, ID) of TABLE is called at NODE, or
+ * NULL. */
+static const char *name_of(const sim_judge_t *judge, int node, int table,
+                           const char *origin, const char *id)
+{
+    const apr_array_header_t *rows = judge->rows[node];
+    const char *key = sim_node_value(
+        &judge->world->nodes[node].sessions[0],
+        apr_psprintf(judge->pool,
+                     "SELECT local_record_id FROM communicator_mappings WHERE"
+                     " local_record_type = 'M%d' AND origin = '%s' AND"
+                     " original_id = '%s' AND deleted_at = 0",
+                     table, origin, id),
+        judge->pool);
     int i;
 
-    for (i = 0; i < events->nelts && !event; i++) {
-        const sim_event_t *one = &APR_ARRAY_IDX(events, i, sim_event_t);
+    for (i = 0; key && i < rows->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(rows, i, sim_row_t);
 
-        if (one->kind == SIM_EVENT_UPDATE && one->table == table &&
-            one->column < SIM_COLUMNS && one->after &&
-            !strcmp(one->after, won) &&
-            !strcmp(
-                judge->world->schema->tables[table].columns[one->column].name,
-                column))
-            event = one;
+        if (row->table == table && row->key && !strcmp(row->key, key))
+            return row->name;
     }
-    while (event && event->before && strcmp(event->before, lost))
-        event = sim_judge_writer_of(judge, event, event->before);
-    return event && event->before;
+    return NULL;
 }
 
 /* Return whether a value of TABLE may get a newer clock without being written
@@ -223,26 +280,31 @@ static int may_win_again(const sim_table_t *table)
 /* Who replaces a value that they know is in no conflict with it. */
 static void judge_conflicts(sim_judge_t *judge, int node)
 {
-    const apr_array_header_t *rows =
-        sim_node_select(&judge->world->nodes[node].sessions[0],
-                        "SELECT model, column_name, lost_value, won_value FROM"
-                        " communicator_conflicts WHERE lost_value LIKE '\"v%'"
-                        " AND won_value LIKE '\"v%'",
-                        4, judge->pool);
+    const apr_array_header_t *rows = sim_node_select(
+        &judge->world->nodes[node].sessions[0],
+        "SELECT model, column_name, lost_value, won_value, origin, original_id"
+        " FROM communicator_conflicts WHERE lost_value LIKE '\"v%'"
+        " AND won_value LIKE '\"v%'",
+        6, judge->pool);
     int i;
 
     for (i = 0; i < rows->nelts; i++) {
         const char **cells = APR_ARRAY_IDX(rows, i, const char **);
-        const char *lost = sim_judge_value_of(cells[2], judge->pool);
-        const char *won = sim_judge_value_of(cells[3], judge->pool);
+        conflict_t conflict = {
+            .table = (int)strtol(cells[0] + 1, NULL, 10),
+            .column = cells[1],
+            .lost = sim_judge_value_of(cells[2], judge->pool),
+            .won = sim_judge_value_of(cells[3], judge->pool)};
 
-        const int table = (int)strtol(cells[0] + 1, NULL, 10);
-
-        if (!may_win_again(&judge->world->schema->tables[table]) &&
-            has_known(judge, table, cells[1], lost, won))
+        if (may_win_again(&judge->world->schema->tables[conflict.table]))
+            continue;
+        conflict.name =
+            name_of(judge, node, conflict.table, cells[4], cells[5]);
+        if (has_known(judge, &conflict))
             sim_world_fail(judge->world, "known",
-                           "%s of %s lost to %s at %s, which replaced it", lost,
-                           cells[0], won, sim_schema_node_name(node));
+                           "%s of %s lost to %s at %s, which replaced it",
+                           conflict.lost, cells[0], conflict.won,
+                           sim_schema_node_name(node));
     }
 }
 

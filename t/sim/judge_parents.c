@@ -269,6 +269,19 @@ int sim_judge_stays(const sim_judge_t *judge, const sim_event_t *event)
     return row && sim_judge_is_stranded(judge, event->node, row);
 }
 
+/* Return the table that column I of ROW, a reference, leads to. */
+static int parent_of(const sim_judge_t *judge, const sim_row_t *row, int i)
+{
+    const sim_column_t *column =
+        &judge->world->schema->tables[row->table].columns[i];
+    const char *model = apr_psprintf(judge->pool, "m%d", column->parent);
+
+    return column->other < 0 ||
+                   !strcmp(sim_judge_shown(row->values[i + 1]), model)
+               ? column->parent
+               : column->other;
+}
+
 int sim_judge_leads_to_stranded(const sim_judge_t *judge, int number,
                                 const sim_row_t *row, int i)
 {
@@ -278,7 +291,7 @@ int sim_judge_leads_to_stranded(const sim_judge_t *judge, int number,
     if (i >= table->count || table->columns[i].kind != SIM_REFERENCE ||
         !row->values[i])
         return 0;
-    parent = sim_rows_find(judge->rows[number], table->columns[i].parent,
+    parent = sim_rows_find(judge->rows[number], parent_of(judge, row, i),
                            row->values[i]);
     return parent && sim_judge_is_stranded(judge, number, parent);
 }
