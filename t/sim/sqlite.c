@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "disk.h"
 #include "gone.h"
+#include "heap.h"
 #include "literals.h"
 
 #define OK       0
@@ -45,8 +46,8 @@ typedef struct kept_t {
 
 static kept_t kept[SLOTS + NEAR];
 
-/* The same, by statement; one that finds its place taken is not kept. */
-static kept_t *by_statement[SLOTS];
+/* The same, by statement. */
+static kept_t *by_statement[SLOTS + NEAR];
 
 static struct {
     int (*prepare)(sqlite3 *, const char *, int, sqlite3_stmt **,
@@ -85,6 +86,7 @@ void sim_sqlite_begin(void)
     *(void **)&config = symbol(library, "sqlite3_config");
     config(SINGLE_THREAD);
     config(MEMORY_STATUS, 0);
+    sim_heap_begin(config);
     config(LOOKASIDE, 1200, 400);
     *(void **)&real.prepare = symbol(library, "sqlite3_prepare");
     *(void **)&real.step = symbol(library, "sqlite3_step");
@@ -101,16 +103,37 @@ void sim_sqlite_begin(void)
     sim_disk_begin(library);
 }
 
-static kept_t **place_of(const sqlite3_stmt *statement)
+static kept_t **first_entry(const sqlite3_stmt *statement)
 {
-    size_t hash = (size_t)statement >> 4;
+    size_t hash = (size_t)statement >> 5;
 
     return &by_statement[(hash ^ hash >> 12) & (SLOTS - 1)];
 }
 
+/* Return where STATEMENT stands in by_statement, or NULL. */
+static kept_t **entry_of(const sqlite3_stmt *statement)
+{
+    kept_t **one = first_entry(statement), **end = one + NEAR;
+
+    for (; one < end; one++)
+        if (*one && (*one)->statement == statement)
+            return one;
+    return NULL;
+}
+
+/* Return where it can stand there, or NULL. */
+static kept_t **entry_for(const sqlite3_stmt *statement)
+{
+    kept_t **one = first_entry(statement), **end = one + NEAR;
+
+    while (one < end && *one)
+        one++;
+    return one < end ? one : NULL;
+}
+
 static void drop(kept_t *one)
 {
-    *place_of(one->statement) = NULL;
+    *entry_of(one->statement) = NULL;
     real.finalize(one->statement);
     free(one->sql);
     memset(one, 0, sizeof(*one));
@@ -189,12 +212,13 @@ static int is_worth_keeping(const char *sql)
 static int keep(const kept_t *statement)
 {
     kept_t *one = place(statement->hash);
+    kept_t **entry = entry_for(statement->statement);
 
-    if (!one || *place_of(statement->statement))
+    if (!one || !entry)
         return 0;
     if (one->statement)
         drop(one);
-    *place_of(statement->statement) = one;
+    *entry = one;
     *one = *statement;
     one->sql = strdup(one->sql);
     return 1;
@@ -291,11 +315,12 @@ int sqlite3_prepare(sqlite3 *connection, const char *sql, int most,
 int sqlite3_finalize(sqlite3_stmt *statement);
 int sqlite3_finalize(sqlite3_stmt *statement)
 {
-    kept_t *one = *place_of(statement);
+    kept_t **entry = entry_of(statement), *one;
     int rc, i;
 
-    if (!one || one->statement != statement)
+    if (!entry)
         return real.finalize(statement);
+    one = *entry;
     one->busy = 0;
     rc = real.reset(statement);
     real.clear(statement);
