@@ -67,6 +67,10 @@ my @bad = (
     ['CommunicatorModel post table=a table=b', 1,
         "model 'post': option 'table=' is given twice"],
     ['CommunicatorModel post', 1, "model 'post' has no table="],
+    (map { ["CommunicatorModel post table=$_", 1, "model 'post': option "
+          . "'table=': '$_' is not TABLE or SCHEMA.TABLE. If the name of a "
+          . 'schema has a dot, let the search_path'] }
+        qw(my.app.posts .posts posts. shop..posts)),
     ['CommunicatorModel', 1, 'CommunicatorModel takes at least one word: '
           . 'CommunicatorModel NAME table=TABLE'],
     ['CommunicatorModel Post table=posts', 1,

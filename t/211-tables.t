@@ -359,6 +359,38 @@ Communicator::Test::Pair->for_each(
     $pair->stop;
 });
 
+# table= cannot name a schema whose name has a dot, but search_path can.
+sub in_schema_with_dot {
+    my ($database) = @_;
+    my $table = 'create table posts (id {key}, title varchar(20)) {engine}';
+
+    return $table if $database->driver ne 'pgsql';
+    $database->run('create schema "blog.example"');
+    $database->run("alter database $database->{name} "
+        . 'set search_path to "blog.example", public');
+    $database->connection->close;
+    return $table;
+}
+
+Communicator::Test::Pair->for_each([qw(pgsql-mysql sqlite3-pgsql)],
+    'a schema with a dot:', sub {
+    $pair = Communicator::Test::Pair->new(drivers => [@_],
+        tables => \&in_schema_with_dot,
+        models => 'CommunicatorModel post table=posts');
+    ($here, $there) = $pair->databases;
+    $here->run("insert into posts (title) values ('here')");
+    $there->run("insert into posts (title) values ('there')");
+    $pair->sync('posts');
+    $here->run("update posts set title = 'changed' where title = 'there'");
+    $there->run("delete from posts where title = 'here'");
+    $pair->sync('changes');
+    $pair->both_have('select title from posts', [['changed']], 'as changed');
+    is($pair->{central}->sync('check')->{exit}, 0, 'check finds all well');
+    is($pair->{central}->sync('verify')->{exit}, 0, 'verify finds it');
+    $pair->is_settled('in the end');
+    $pair->stop;
+});
+
 # Rows that are nothing but a key, and rows whose key is NULL.
 
 my $key_tables = <<'SQL';

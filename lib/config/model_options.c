@@ -161,11 +161,25 @@ static const char *print_class(const void *target, apr_pool_t *pool)
                                                             : NULL;
 }
 
+/* Refuse a table= that can be read in more than one way, or in none. */
+static cm_error_t *check_table(const char *value, apr_pool_t *pool)
+{
+    const char *dot = strchr(value, '.');
+
+    if (!dot || (dot > value && dot[1] && !strchr(dot + 1, '.')))
+        return NULL;
+    return CM_FAIL(pool, CM_CONFIG,
+                   "'%s' is not TABLE or SCHEMA.TABLE. If the name of a schema "
+                   "has a dot, let the search_path of the login of DBDParams "
+                   "begin with it, and write TABLE alone",
+                   value);
+}
+
 static const char *const publishers[] = {"triggers", "application", NULL};
 static const char *const leaves[] = {"keep", "delete", NULL};
 
 const cm_option_t cm_model_options[] = {
-    {CM_OPTION("table", TEXT, cm_model_t, table)},
+    {CM_OPTION("table", TEXT, cm_model_t, table), .check = check_table},
     {CM_OPTION("key", NAMES, cm_model_t, columns.key)},
     {.key = "direction",
      .kind = CM_OPTION_OWN,

@@ -301,6 +301,18 @@ cm_error_t *cm_table_ask(cm_rows_t **rows, cm_store_t *store, const char *file,
     return cm_prepared_select_planned(rows, store, sql, arguments, count, pool);
 }
 
+/* Return how MODEL's table= is read. */
+static const char *name_of(const cm_model_t *model, apr_pool_t *pool)
+{
+    cm_datum_t names[2];
+
+    cm_table_names(names, model, pool);
+    if (!names[0].data)
+        return apr_psprintf(pool, "'%s'", model->table);
+    return apr_psprintf(pool, "'%s' in schema '%s'", names[1].data,
+                        names[0].data);
+}
+
 static cm_error_t *read_rows(cm_rows_t **rows, cm_store_t *store,
                              const cm_model_t *model, apr_pool_t *pool)
 {
@@ -308,7 +320,8 @@ static cm_error_t *read_rows(cm_rows_t **rows, cm_store_t *store,
     if ((*rows)->count)
         return NULL;
     return cm_error_hint(
-        CM_FAIL(pool, CM_SCHEMA, "there is no table '%s'", model->table), pool,
+        CM_FAIL(pool, CM_SCHEMA, "there is no table %s", name_of(model, pool)),
+        pool,
         "create it, or correct table= of model '%s', or DBDParams if this is "
         "not the application's database; if it is gone for good, remove model "
         "'%s': what waits of it is skipped then",
