@@ -190,6 +190,7 @@ struct cm_store_t {
     apr_hash_t *names;            /* SQL -> what the session knows it by: the
                                      server looks at changed tables again */
     int named;                    /* how many names there were */
+    apr_hash_t *symbols;          /* name -> function of the client library */
     apr_pool_t *transaction_pool; /* NULL: no transaction is open */
     apr_bucket_brigade *brigade;  /* to ask the driver for a value's size */
     apr_size_t packet_limit;      /* largest statement; 0: no limit */
@@ -313,7 +314,7 @@ const cm_datum_t *cm_bulk_chunk_row(const cm_bulk_chunk_t *chunk, int row);
 cm_call_t cm_bulk_chunk_call(const cm_bulk_chunk_t *chunk, apr_pool_t *pool);
 
 /* Return the function NAME of the database's client library, or NULL: it is
- * not there, or the driver has not loaded it. */
+ * not there, or the driver has not loaded it. NAME stays as long as STORE. */
 void *cm_native_symbol(const cm_store_t *store, const char *name);
 
 /* Return the connection as that library knows it. */

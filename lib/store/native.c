@@ -8,7 +8,7 @@
 
 #include <dlfcn.h>
 
-void *cm_native_symbol(const cm_store_t *store, const char *name)
+static void *find(const cm_store_t *store, const char *name)
 {
     const char *const *library = store->dialect->ops->libraries;
     void *found = NULL;
@@ -20,6 +20,18 @@ void *cm_native_symbol(const cm_store_t *store, const char *name)
             found = dlsym(handle, name);
             dlclose(handle);
         }
+    }
+    return found;
+}
+
+/* Some are asked for at each statement. */
+void *cm_native_symbol(const cm_store_t *store, const char *name)
+{
+    void *found = apr_hash_get(store->symbols, name, APR_HASH_KEY_STRING);
+
+    if (!found) {
+        found = find(store, name);
+        apr_hash_set(store->symbols, name, APR_HASH_KEY_STRING, found);
     }
     return found;
 }

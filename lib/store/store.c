@@ -30,6 +30,7 @@ static cm_store_t *store_create(const cm_dialect_t *dialect,
     store->driver = driver;
     store->params = params;
     store->pool = pool;
+    store->symbols = apr_hash_make(pool);
     store->brigade = apr_brigade_create(pool, apr_bucket_alloc_create(pool));
 
     /* Roll back while the pools below still exist: a transaction's pool may
