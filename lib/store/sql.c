@@ -76,67 +76,69 @@ static void add_line(cm_sql_section_t *section, apr_array_header_t *lines,
         APR_ARRAY_PUSH(lines, const char *) = line;
 }
 
-static cm_sql_section_t *begin_section(apr_array_header_t *sections,
-                                       const char *heading, apr_size_t length,
-                                       apr_pool_t *pool)
+/* Return the first heading in TEXT, or NULL. */
+static const char *next_heading(const char *text)
 {
-    cm_sql_section_t *section = apr_array_push(sections);
+    while (text && *text && !heading_length(text)) {
+        text = strchr(text, '\n');
+        text += text != NULL;
+    }
+    return text && *text ? text : NULL;
+}
 
-    section->name = apr_pstrmemdup(pool, heading + 3, length);
-    section->what = apr_pstrdup(pool, heading + 3 + length + 2);
-    section->text = "";
+/* Read the section that begins at HEADING. Returns the next heading, or NULL.
+ */
+static const char *read_section(cm_sql_section_t *section, const char *heading,
+                                apr_pool_t *pool)
+{
+    apr_array_header_t *lines = apr_array_make(pool, 64, sizeof(const char *));
+    const char *text = heading, *line = next_line(&text, pool);
+    apr_size_t length = heading_length(line);
+
+    section->name = apr_pstrmemdup(pool, line + 3, length);
+    section->what = line + 3 + length + 2;
     section->conditions = apr_array_make(pool, 2, sizeof(const char *));
-    return section;
+    while (!heading_length(text) && (line = next_line(&text, pool)))
+        add_line(section, lines, line);
+    section->text = joined(lines, pool);
+    return *text ? text : NULL;
 }
 
 apr_array_header_t *cm_sql_sections(const char *driver, const char *file,
                                     apr_pool_t *pool)
 {
-    const char *text = file_text(driver, file), *line;
-    apr_array_header_t *sections, *lines;
-    cm_sql_section_t *section = NULL;
-    apr_size_t length;
+    apr_array_header_t *sections =
+        apr_array_make(pool, 16, sizeof(cm_sql_section_t));
+    const char *heading = next_heading(file_text(driver, file));
 
-    sections = apr_array_make(pool, 16, sizeof(*section));
-    lines = apr_array_make(pool, 64, sizeof(const char *));
-    while (text && (line = next_line(&text, pool))) {
-        length = heading_length(line);
-        if (length) {
-            if (section)
-                section->text = joined(lines, pool);
-            apr_array_clear(lines);
-            section = begin_section(sections, line, length, pool);
-        }
-        else if (section) {
-            add_line(section, lines, line);
-        }
-    }
-    if (section)
-        section->text = joined(lines, pool);
+    while (heading)
+        heading = read_section(apr_array_push(sections), heading, pool);
     return sections;
+}
+
+/* Return the heading of section NAME in TEXT, or NULL. */
+static const char *find_heading(const char *text, const char *name)
+{
+    apr_size_t length = strlen(name);
+
+    text = next_heading(text);
+    while (text &&
+           (heading_length(text) != length || strncmp(text + 3, name, length)))
+        text = next_heading(strchr(text, '\n'));
+    return text;
 }
 
 const char *cm_sql_section(const char *driver, const char *file,
                            const char *name, apr_pool_t *pool)
 {
-    apr_array_header_t *sections;
-    const char *text = NULL;
-    apr_pool_t *scratch;
-    int i;
+    const char *heading = find_heading(file_text(driver, file), name);
+    cm_sql_section_t section;
 
-    apr_pool_create(&scratch, pool);
-    sections = cm_sql_sections(driver, file, scratch);
-    for (i = 0; i < sections->nelts && !text; i++) {
-        const cm_sql_section_t *section =
-            &APR_ARRAY_IDX(sections, i, cm_sql_section_t);
-
-        if (!strcmp(section->name, name))
-            text = apr_pstrdup(pool, section->text);
+    if (heading) {
+        (void)read_section(&section, heading, pool);
+        return section.text;
     }
-    apr_pool_destroy(scratch);
-    if (!text && strcmp(driver, ALL))
-        return cm_sql_section(ALL, file, name, pool);
-    return text;
+    return strcmp(driver, ALL) ? cm_sql_section(ALL, file, name, pool) : NULL;
 }
 
 apr_array_header_t *cm_sql_statements(const char *text, apr_pool_t *pool)
