@@ -38,6 +38,7 @@ typedef struct kept_t {
     sqlite3 *connection;
     sqlite3_stmt *statement;
     char *sql;
+    size_t size;
     size_t hash;
     int busy;  /* somebody has it */
     int stale; /* the schema has changed since */
@@ -141,11 +142,17 @@ static void drop(kept_t *one)
 
 static size_t hash_of(const sqlite3 *connection, const char *sql, size_t size)
 {
-    size_t hash = (size_t)connection >> 4, i;
+    size_t hash = (size_t)connection >> 4, word;
 
-    for (i = 0; i < size; i++)
-        hash = hash * 31 + (unsigned char)sql[i];
-    return hash ^ hash >> 15;
+    for (; size; sql += word, size -= word) {
+        size_t some = 0;
+
+        word = size < sizeof(some) ? size : sizeof(some);
+        memcpy(&some, sql, word);
+        hash = (hash ^ some) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 29;
+    }
+    return hash;
 }
 
 /* The driver prepares a statement that it keeps itself. */
@@ -166,8 +173,8 @@ int apr_dbd_prepare(const apr_dbd_driver_t *driver, apr_pool_t *pool,
 static int is_same(const kept_t *one, const sqlite3 *connection,
                    const char *sql, size_t size)
 {
-    return one->connection == connection && !strncmp(one->sql, sql, size) &&
-           !one->sql[size];
+    return one->connection == connection && one->size == size &&
+           !memcmp(one->sql, sql, size);
 }
 
 /* Return SQL among the statements kept that nobody has, or NULL. */
@@ -243,8 +250,8 @@ static int kept_one(sqlite3_stmt **statement, sqlite3 *connection,
     if (real.prepare(connection, sql, (int)size, statement, &end) != OK ||
         !*statement)
         return 0;
-    if (end == sql + size &&
-        keep(&(kept_t){connection, *statement, (char *)sql, hash, 1, 0, lasts}))
+    if (end == sql + size && keep(&(kept_t){connection, *statement, (char *)sql,
+                                            size, hash, 1, 0, lasts}))
         return 1;
     real.finalize(*statement);
     return 0;
