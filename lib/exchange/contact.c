@@ -313,9 +313,8 @@ cm_error_t *cm_contact_quiet(int *quiet, cm_exchange_t *exchange)
     *quiet = 0;
     if (exchange->gem)
         return NULL;
-    CM_TRY_FOR(cm_prepared_select_often(&rows, node->store,
-                                        question(node, all, pool), arguments, 5,
-                                        pool),
+    CM_TRY_FOR(cm_prepared_select(&rows, node->store, question(node, all, pool),
+                                  arguments, 5, 1, pool),
                pool, "cannot find whether anything is new for '%s'", name);
     if (!rows->count || !is_quiet(rows, claim) ||
         !cm_status_has_withheld(cm_cell_text(rows, 0, STATUS),

@@ -55,9 +55,9 @@ cm_error_t *cm_waiting_look(int *waiting, apr_int64_t *last, cm_node_t *node,
     cm_rows_t *rows;
 
     *waiting = 0;
-    CM_TRY_FOR(cm_prepared_select_often(&rows, node->store,
-                                        question(node, all, scratch_pool), NULL,
-                                        0, scratch_pool),
+    CM_TRY_FOR(cm_prepared_select(&rows, node->store,
+                                  question(node, all, scratch_pool), NULL, 0, 1,
+                                  scratch_pool),
                scratch_pool, "cannot find whether anything is to be sent");
     if (rows->count) {
         last_seq = cm_cell_number(rows, 0, LAST_SEQ);

@@ -298,7 +298,7 @@ cm_error_t *cm_table_ask(cm_rows_t **rows, cm_store_t *store, const char *file,
     for (place = sql; (place = strstr(place, "%s")) && count < MOST_ARGUMENTS;
          place++, count++)
         arguments[count] = names[count % 2];
-    return cm_prepared_select_planned(rows, store, sql, arguments, count, pool);
+    return cm_prepared_select(rows, store, sql, arguments, count, 0, pool);
 }
 
 /* Return how MODEL's table= is read. */

@@ -272,27 +272,23 @@ static cm_error_t *select_named(cm_rows_t **rows, cm_store_t *store,
     return cm_statement_select(rows, store, sql, arguments, count, result_pool);
 }
 
-cm_error_t *cm_prepared_select_planned(cm_rows_t **rows, cm_store_t *store,
-                                       const char *sql,
-                                       const cm_datum_t *arguments, int count,
-                                       apr_pool_t *result_pool)
+/* Return whether the session is to know a statement by a name. */
+static int is_named(const cm_store_t *store, int often)
 {
-    CM_TRY(cm_statement_ready(store, result_pool));
-    if (!store->dialect->ops->plans_statements || store->pooled)
-        return cm_statement_select(rows, store, sql, arguments, count,
-                                   result_pool);
-    return select_named(rows, store, sql, arguments, count, result_pool);
+    const cm_dialect_ops_t *ops = store->dialect->ops;
+
+    if (store->pooled)
+        return 0;
+    return ops->plans_statements ||
+           (often && ops->names_statements && !store->cuts_parameters);
 }
 
-cm_error_t *cm_prepared_select_often(cm_rows_t **rows, cm_store_t *store,
-                                     const char *sql,
-                                     const cm_datum_t *arguments, int count,
-                                     apr_pool_t *result_pool)
+cm_error_t *cm_prepared_select(cm_rows_t **rows, cm_store_t *store,
+                               const char *sql, const cm_datum_t *arguments,
+                               int count, int often, apr_pool_t *result_pool)
 {
     CM_TRY(cm_statement_ready(store, result_pool));
-    if (!store->dialect->ops->names_statements || store->cuts_parameters ||
-        store->pooled)
-        return cm_statement_select(rows, store, sql, arguments, count,
-                                   result_pool);
-    return select_named(rows, store, sql, arguments, count, result_pool);
+    if (is_named(store, often))
+        return select_named(rows, store, sql, arguments, count, result_pool);
+    return cm_statement_select(rows, store, sql, arguments, count, result_pool);
 }

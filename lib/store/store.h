@@ -144,20 +144,15 @@ cm_error_t *cm_statement_section(cm_rows_t **rows, cm_store_t *store,
                                  const cm_datum_t *arguments, int count,
                                  apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
-/* As cm_statement_select(), for a statement that runs for many tables:
+/* As cm_statement_select(), for a statement that runs again and again:
  * PostgreSQL plans it once per connection. In a transaction only of the
- * system's tables: it fails once when a table was changed. */
-cm_error_t *
-cm_prepared_select_planned(cm_rows_t **rows, cm_store_t *store, const char *sql,
-                           const cm_datum_t *arguments, int count,
-                           apr_pool_t *result_pool) CM_UNUSED_RESULT;
-
-/* The same for a statement that runs in almost every request: MariaDB parses it
- * once per connection, too. SQL has no other "%" than "%s". */
-cm_error_t *cm_prepared_select_often(cm_rows_t **rows, cm_store_t *store,
-                                     const char *sql,
-                                     const cm_datum_t *arguments, int count,
-                                     apr_pool_t *result_pool) CM_UNUSED_RESULT;
+ * system's tables: it fails once when a table was changed. With OFTEN it runs
+ * in almost every request: MariaDB parses it once per connection, too, and SQL
+ * has no other "%" than "%s". */
+cm_error_t *cm_prepared_select(cm_rows_t **rows, cm_store_t *store,
+                               const char *sql, const cm_datum_t *arguments,
+                               int count, int often,
+                               apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* Run one statement of a migration: it has no parameters, "%" is
  * "%", and nothing stays prepared. */

@@ -209,8 +209,8 @@ static void often(cm_store_t *store, apr_pool_t *pool)
     int i, right = 0;
 
     for (i = 0; i < 20; i++) {
-        database_must(cm_prepared_select_often(&rows, store, "SELECT 1 + %s",
-                                               &two, 1, pool));
+        database_must(cm_prepared_select(&rows, store, "SELECT 1 + %s", &two, 1,
+                                         1, pool));
         right += cm_cell_number(rows, 0, 0) == 3;
         cm_store_forget(store);
     }
@@ -229,8 +229,8 @@ static void often(cm_store_t *store, apr_pool_t *pool)
                           " variable_name = 'com_prepare_sql'",
                           pool),
            "1", "%s: it parses one statement once", of);
-    database_must(cm_prepared_select_often(
-        &rows, store, "EXECUTE IMMEDIATE 'SELECT 5'", NULL, 0, pool));
+    database_must(cm_prepared_select(
+        &rows, store, "EXECUTE IMMEDIATE 'SELECT 5'", NULL, 0, 1, pool));
     is_int(cm_cell_number(rows, 0, 0), 5,
            "%s: what it does not prepare is asked as it is", of);
 }
