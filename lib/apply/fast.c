@@ -41,15 +41,6 @@ static int is_quiet(const cm_table_t *table)
     return 1;
 }
 
-/* Return whether the clocks of MESSAGE are too far ahead (merge.c says why). */
-static int is_ahead(const cm_message_t *message, apr_int64_t here,
-                    apr_int64_t now)
-{
-    const apr_int64_t most = (here > now ? here : now) + CM_CLOCK_AHEAD;
-
-    return message->clocks.clock > most || message->base.clock > most;
-}
-
 /* Return the clock that ATTRIBUTE had at the sender before the change: looked
  * up once, as cm_sender_changed() would do it again. */
 static apr_int64_t clock_before(const cm_message_t *message,
@@ -94,8 +85,8 @@ static int may_be_fast(const cm_run_t *run, const cm_record_t *record,
 
     return record->entry && record->tasks->nelts == 1 && is_plain(run, task) &&
            is_quiet(record->table) && fits(record) &&
-           !is_ahead(task->message, record->entry->found->mapping->clocks.clock,
-                     now);
+           !cm_message_is_ahead(
+               task->message, record->entry->found->mapping->clocks.clock, now);
 }
 
 /* Let RECORD change as its message says, though its row was not read. Returns 0

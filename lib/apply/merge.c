@@ -364,27 +364,24 @@ static void stamp_gem(const merging_t *at, cm_task_t *task,
     }
 }
 
-/* Refuse a clock that is far ahead, unless the record has one like it. */
+/* Refuse a clock that is far ahead, unless a person has taken the message. */
 static cm_error_t *check_clock(const merging_t *at, const cm_task_t *task)
 {
     const cm_message_t *message = task->message;
-    apr_int64_t newest = message->clocks.clock, ahead, most;
+    const apr_int64_t now = cm_clock_now(), clock = message->clocks.clock;
+    const apr_int64_t base = message->base.clock;
 
-    if (message->base.clock > newest)
-        newest = message->base.clock;
-    most = at->effect->state->clock + CM_CLOCK_AHEAD;
-    if (newest <= most || task->item->decision == CM_DECIDE_THEIRS)
+    if (task->item->decision == CM_DECIDE_THEIRS ||
+        !cm_message_is_ahead(message, at->effect->state->clock, now))
         return NULL;
-    ahead = newest - cm_clock_now();
-    if (ahead <= CM_CLOCK_AHEAD)
-        return NULL;
-    return CM_FAIL(at->run->pool, CM_REJECTED,
-                   "its clock is %.1f days ahead of this host's and of the "
-                   "record's: correct the time of the host that is wrong "
-                   "(NTP); the message is applied when that time is reached, "
-                   "or now by `communicator-sync retry %s %" APR_INT64_T_FMT
-                   "`",
-                   (double)ahead / CM_CLOCK_AHEAD, at->run->peer, message->id);
+    return CM_FAIL(
+        at->run->pool, CM_REJECTED,
+        "its clock is %.1f days ahead of this host's and of the "
+        "record's: correct the time of the host that is wrong "
+        "(NTP); the message is applied when that time is reached, "
+        "or now by `communicator-sync retry %s %" APR_INT64_T_FMT "`",
+        (double)((clock > base ? clock : base) - now) / CM_CLOCK_AHEAD,
+        at->run->peer, message->id);
 }
 
 static cm_error_t *merge_task(const merging_t *at, int i)

@@ -74,17 +74,13 @@ static int are_plain(const cm_record_t *record, const cm_mapping_t *mapping)
         const cm_task_t *task = CM_NTH(record->tasks, i, cm_task_t);
 
         if (task->fault || task->item->decision != CM_DECIDE_NOT ||
+            cm_message_is_ahead(task->message, mapping->clocks.clock,
+                                cm_clock_now()) ||
             (task->message->action == CM_UPDATE &&
              (task->message->from_gem || conflicts(task->message, mapping))))
             return 0;
     }
     return 1;
-}
-
-/* Return whether the clock of MESSAGE may be refused (merge.c says why). */
-static int is_ahead(const cm_message_t *message)
-{
-    return message->clocks.clock > cm_clock_now() + CM_CLOCK_AHEAD;
 }
 
 /* Return the mapping of the record that TASK continues, if its row may become
@@ -104,7 +100,8 @@ static const cm_mapping_t *former_of(const cm_task_t *task)
     former = cm_directory_main(task->counterpart);
     mapping = former->found->mapping;
     if (!mapping || !mapping->local_id || mapping->deleted_at ||
-        !is_known(message, record->table, mapping) || is_ahead(message) ||
+        !is_known(message, record->table, mapping) ||
+        cm_message_is_ahead(message, 0, cm_clock_now()) ||
         !are_plain(former->record, mapping))
         return NULL;
     /* with match= that row may have been found already */

@@ -27,3 +27,11 @@ cm_action_e cm_message_action_usual(const cm_message_t *message)
 {
     return message->has_base ? CM_UPDATE : CM_CREATE;
 }
+
+int cm_message_is_ahead(const cm_message_t *message, apr_int64_t here,
+                        apr_int64_t now)
+{
+    const apr_int64_t most = (here > now ? here : now) + CM_CLOCK_AHEAD;
+
+    return message->clocks.clock > most || message->base.clock > most;
+}

@@ -117,4 +117,10 @@ int cm_message_action_read(cm_action_e *action, const char *name);
  */
 cm_action_e cm_message_action_usual(const cm_message_t *message);
 
+/* Return whether MESSAGE is parked because of its clock (CM_CLOCK_AHEAD), where
+ * HERE is the newest clock of its record (0: there is none) and NOW is
+ * cm_clock_now(). A person may have taken it nevertheless. */
+int cm_message_is_ahead(const cm_message_t *message, apr_int64_t here,
+                        apr_int64_t now);
+
 #endif

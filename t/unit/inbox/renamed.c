@@ -180,6 +180,34 @@ static void test_held(cm_store_t *store, apr_pool_t *pool)
            "1", "  and it is still parked");
 }
 
+/* A change whose clock is far ahead is parked. The same batch changes the key:
+ * the record does not end with that clock. */
+static void test_ahead(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node =
+        make_node(store, CM_CONFLICT_NEWEST, " ON UPDATE CASCADE", pool);
+
+    database_run(store, "DELETE FROM outbound_messages");
+    (void)inbox_take(
+        node, 2,
+        "[" CODE(3, "a", "update", 8000000000000000, "a",
+                 ",\"base\":1000") "," NEW(4, "b") "," END(5, "b") "]",
+        pool);
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_mappings"
+                       " WHERE clock > 4000",
+                       pool),
+           "0", "%s: no record has a clock that is far ahead",
+           database_of(store));
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM inbound_messages"
+                       " WHERE processed_at IS NULL AND id = 3",
+                       pool),
+           "1", "  whose message is parked");
+    is_str(inbox_value(node, "SELECT max(code) FROM codes", pool), "b",
+           "  and the record that continues it has come");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -188,6 +216,7 @@ int main(void)
     database_each("referred to", test_restricted);
     database_each("in the way", test_in_the_way);
     database_each("held", test_held);
+    database_each("ahead", test_ahead);
     apr_terminate();
     return done_testing();
 }
