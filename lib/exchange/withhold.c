@@ -68,12 +68,7 @@ cm_error_t *cm_withhold_begin(cm_push_t *push, apr_pool_t *scratch_pool)
     after = passed(push);
     if (after < session->peer->confirmed)
         after = session->peer->confirmed;
-    /* in a transaction: outside of one SQLite's driver waits in long steps */
-    CM_TRY(cm_transaction_begin(session->node->store, scratch_pool));
-    CM_TRY(cm_transaction_end(session->node->store,
-                              cm_withheld_forget(session->node,
-                                                 session->settings->name, after,
-                                                 scratch_pool),
+    CM_TRY(cm_withheld_forget(session->node, session->settings->name, after,
                               scratch_pool));
     return cm_session_count_withheld(session, scratch_pool);
 }

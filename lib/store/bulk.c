@@ -93,15 +93,14 @@ static cm_error_t *run_chunk(cm_rows_t **rows, apr_int64_t *affected,
     return cm_statement_call(rows, affected, store, &call, pool);
 }
 
-/* Run the statement made from TEMPLATE for all rows. *TOTAL (may be NULL) gets
- * their number. */
-static cm_error_t *run(apr_int64_t *total, cm_store_t *store,
-                       const char *template, const cm_bulk_t *bulk,
-                       apr_pool_t *scratch_pool)
+/* Run the statement made from TEMPLATE for all rows and add their number to
+ * *SUM. */
+static cm_error_t *run_chunks(apr_int64_t *sum, cm_store_t *store,
+                              const char *template, const cm_bulk_t *bulk,
+                              apr_pool_t *scratch_pool)
 {
     cm_bulk_chunk_t chunk =
         cm_bulk_chunk_begin(bulk, store->dialect, template, scratch_pool);
-    apr_int64_t sum = 0;
     apr_pool_t *iterpool;
     cm_error_t *err = NULL;
 
@@ -112,14 +111,29 @@ static cm_error_t *run(apr_int64_t *total, cm_store_t *store,
 
         apr_pool_clear(iterpool);
         err = run_chunk(NULL, &affected, store, &chunk, iterpool);
-        sum += affected;
+        *sum += affected;
     }
     if (err)
         err = cm_error_copy(err, scratch_pool);
-    else if (total)
-        *total = sum;
     apr_pool_destroy(iterpool);
     return err;
+}
+
+/* The same; *TOTAL (may be NULL) gets their number. */
+static cm_error_t *run(apr_int64_t *total, cm_store_t *store,
+                       const char *template, const cm_bulk_t *bulk,
+                       apr_pool_t *scratch_pool)
+{
+    apr_int64_t sum = 0;
+    int begun;
+
+    CM_TRY(cm_transaction_begin_alone(&begun, store, scratch_pool));
+    CM_TRY(cm_transaction_end_alone(
+        begun, store, run_chunks(&sum, store, template, bulk, scratch_pool),
+        scratch_pool));
+    if (total)
+        *total = sum;
+    return NULL;
 }
 
 cm_error_t *cm_bulk_insert(apr_int64_t *inserted, cm_store_t *store,

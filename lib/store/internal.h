@@ -296,6 +296,18 @@ int cm_bulk_chunk_can_list(const cm_bulk_t *bulk, apr_size_t packet_limit);
  * and that is text or a number. */
 int cm_bulk_chunk_can_search(const cm_bulk_t *bulk);
 
+/* Begin and end a transaction around what is written outside of one, where
+ * there is only one writer at a time (SQLite): outside of a transaction the
+ * driver waits for the lock in steps of a tenth of a second, and holds what all
+ * writers of the process need. *BEGUN: whether one was begun. WORK is as in
+ * cm_transaction_end(). */
+cm_error_t *
+cm_transaction_begin_alone(int *begun, cm_store_t *store,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+cm_error_t *cm_transaction_end_alone(int begun, cm_store_t *store,
+                                     cm_error_t *work,
+                                     apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* Roll back the transaction of a store, the BATON of a pool's cleanup. */
 apr_status_t cm_transaction_lost(void *baton);
 

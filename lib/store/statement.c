@@ -331,8 +331,13 @@ cm_error_t *cm_statement_run(apr_int64_t *affected, cm_store_t *store,
                              int count, apr_pool_t *scratch_pool)
 {
     const cm_call_t call = {sql, arguments, count};
+    int begun;
 
-    return cm_statement_call(NULL, affected, store, &call, scratch_pool);
+    CM_TRY(cm_transaction_begin_alone(&begun, store, scratch_pool));
+    return cm_transaction_end_alone(
+        begun, store,
+        cm_statement_call(NULL, affected, store, &call, scratch_pool),
+        scratch_pool);
 }
 
 cm_error_t *cm_statement_select(cm_rows_t **rows, cm_store_t *store,

@@ -177,6 +177,19 @@ cm_error_t *cm_transaction_end(cm_store_t *store, cm_error_t *work,
     return work;
 }
 
+cm_error_t *cm_transaction_begin_alone(int *begun, cm_store_t *store,
+                                       apr_pool_t *scratch_pool)
+{
+    *begun = store->dialect->one_writer && !store->transaction_pool;
+    return *begun ? cm_transaction_begin(store, scratch_pool) : NULL;
+}
+
+cm_error_t *cm_transaction_end_alone(int begun, cm_store_t *store,
+                                     cm_error_t *work, apr_pool_t *scratch_pool)
+{
+    return begun ? cm_transaction_end(store, work, scratch_pool) : work;
+}
+
 void cm_transaction_rollback(cm_store_t *store)
 {
     int rows;

@@ -9,6 +9,8 @@
 #include <apr_strings.h>
 
 #include "../tap.h"
+#include "base/clock.h"
+#include "store/bulk.h"
 #include "store/store.h"
 
 static void transactions(cm_store_t *store, apr_pool_t *pool)
@@ -410,6 +412,49 @@ static void sqlite_file_replaced(cm_store_t *store, apr_pool_t *pool)
     ok(access(file, F_OK), "sqlite3: and makes no other one");
 }
 
+/* The transaction that holds SQLite's lock ends while somebody waits for it. */
+static struct {
+    cm_store_t *store;
+    int pauses;
+} held;
+
+static void release(apr_interval_time_t span)
+{
+    (void)span;
+    held.pauses++;
+    cm_transaction_rollback(held.store);
+}
+
+/* What is written outside of a transaction waits as a transaction does, and not
+ * in the driver, which would not let go of what other writers need. */
+static void sqlite_outside(cm_store_t *store, apr_pool_t *pool)
+{
+    static const cm_clock_t clock = {apr_time_now, release, NULL};
+    const cm_bulk_column_t column = {.name = "n"};
+    cm_bulk_t *bulk = cm_bulk_create("w", &column, 1, 0, pool);
+    apr_time_t began;
+
+    if (cm_dialect_of_store(store)->database != CM_SQLITE3)
+        return;
+    held.store = database_again(pool);
+    database_run(store, "CREATE TABLE w (n int)");
+    cm_bulk_add(bulk, cm_datum_text("1"));
+    cm_clock_replace(&clock);
+    alarm(30); /* waiting in the driver would never end */
+    database_must(cm_transaction_begin(held.store, pool));
+    began = apr_time_now();
+    ok(!cm_statement_run(NULL, store, "INSERT INTO w VALUES (1)", NULL, 0,
+                         pool) &&
+           held.pauses == 1 && apr_time_now() - began < apr_time_from_sec(1),
+       "sqlite3: a statement waits for the lock outside of the driver");
+    database_must(cm_transaction_begin(held.store, pool));
+    began = apr_time_now();
+    ok(!cm_bulk_insert(NULL, store, bulk, CM_PRESENT_FAIL, pool) &&
+           held.pauses == 2 && apr_time_now() - began < apr_time_from_sec(1),
+       "sqlite3: and so do rows");
+    alarm(0);
+}
+
 int main(void)
 {
     if (!database_any())
@@ -422,5 +467,6 @@ int main(void)
     database_each("writers of SQLite", sqlite_writers);
     database_each("a held file of SQLite", sqlite_file_held);
     database_each("a replaced file of SQLite", sqlite_file_replaced);
+    database_each("outside of a transaction", sqlite_outside);
     return done_testing();
 }
