@@ -63,6 +63,26 @@ static void close_connection(ap_dbd_t *connection, const use_t *use)
     dbd_close(use->server, connection);
 }
 
+/* Open the node on CONNECTION, where it stays under KEY. If that fails, nothing
+ * is left in the connection's pool, which may live as long as the process. */
+static cm_error_t *open_new(cm_node_t **node, cm_store_t *store,
+                            const char *key, ap_dbd_t *connection,
+                            const use_t *use)
+{
+    apr_pool_t *pool;
+    cm_error_t *err;
+
+    apr_pool_create(&pool, connection->pool);
+    err = cm_node_open(node, use->settings, store, pool);
+    if (err) {
+        err = cm_error_copy(err, use->pool);
+        apr_pool_destroy(pool);
+        return err;
+    }
+    apr_pool_userdata_set(*node, key, NULL, connection->pool);
+    return NULL;
+}
+
 /* Set *NODE to the node on CONNECTION, opened at its first use. Virtual hosts
  * with equal DBDParams share connections, so the key has the settings in it. */
 static cm_error_t *open_node(cm_node_t **node, ap_dbd_t *connection,
@@ -75,15 +95,12 @@ static cm_error_t *open_node(cm_node_t **node, ap_dbd_t *connection,
 
     /* Always: mod_dbd may have reconnected. */
     CM_TRY(cm_store_attach(&store, connection->driver, connection->handle,
-                           connection->pool));
+                           connection->pool, use->pool));
     apr_pool_userdata_get(&known, key, connection->pool);
+    if (!known)
+        return open_new(node, store, key, connection, use);
     *node = known;
-    if (known) {
-        cm_node_renew(*node);
-        return NULL;
-    }
-    CM_TRY(cm_node_open(node, use->settings, store, connection->pool));
-    apr_pool_userdata_set(*node, key, NULL, connection->pool);
+    cm_node_renew(*node);
     return NULL;
 }
 

@@ -317,4 +317,22 @@ subtest 'numbers at the edge' => sub {
     }
 };
 
+# What fails while a connection is set up is not kept as long as the connection.
+subtest 'a node that cannot be opened' => sub {
+    my ($answer, $before);
+    my $ask = sub {
+        $answer = $server->get("$path?from_id=1", by_ours()) for 1 .. 300;
+    };
+
+    $server->database->run('insert into communicator_schema '
+          . "(version, name, applied_at) values (999, 'newer', 0)");
+    $server->restart;
+    $ask->();
+    is($answer->{status}, 503, 'httpd does not work on newer tables');
+    $before = memory('VmRSS');
+    $ask->() for 1 .. 2;
+    cmp_ok(memory('VmRSS') - $before, '<', $mega,
+        '  and many requests take no memory') unless $sanitized;
+};
+
 done_testing();

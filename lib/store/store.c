@@ -244,14 +244,14 @@ cm_error_t *cm_store_open(cm_store_t **store, const char *driver,
 }
 
 cm_error_t *cm_store_attach(cm_store_t **store, const apr_dbd_driver_t *driver,
-                            apr_dbd_t *handle, apr_pool_t *connection_pool)
+                            apr_dbd_t *handle, apr_pool_t *connection_pool,
+                            apr_pool_t *scratch_pool)
 {
     const cm_dialect_t *dialect;
     void *kept = NULL;
-    apr_pool_t *scratch_pool;
     cm_error_t *err;
 
-    CM_TRY(find_dialect(&dialect, apr_dbd_name(driver), connection_pool));
+    CM_TRY(find_dialect(&dialect, apr_dbd_name(driver), scratch_pool));
     apr_pool_userdata_get(&kept, USERDATA, connection_pool);
     *store = kept;
     if (!*store) {
@@ -262,16 +262,12 @@ cm_error_t *cm_store_attach(cm_store_t **store, const apr_dbd_driver_t *driver,
         apr_pool_userdata_setn(*store, USERDATA, NULL, connection_pool);
     }
     if ((*store)->read_only)
-        return cm_store_renew(*store, connection_pool);
-    apr_pool_create(&scratch_pool, connection_pool);
+        return cm_store_renew(*store, scratch_pool);
     err = session_setup(*store, scratch_pool);
-    if (err)
-        err = cm_error_copy(err, connection_pool);
-    apr_pool_destroy(scratch_pool);
 
     /* Reconnect now, not at the next request. */
     if (err && err->code == CM_UNAVAILABLE)
-        return cm_store_renew(*store, connection_pool);
+        return cm_store_renew(*store, scratch_pool);
     return err;
 }
 

@@ -41,8 +41,8 @@ cm_error_t *cm_store_open(cm_store_t **store, const char *driver,
  * Fails with CM_CONFIG (MySQL without flags=CLIENT_FOUND_ROWS),
  * CM_UNAVAILABLE (take another connection). */
 cm_error_t *cm_store_attach(cm_store_t **store, const apr_dbd_driver_t *driver,
-                            apr_dbd_t *handle,
-                            apr_pool_t *connection_pool) CM_UNUSED_RESULT;
+                            apr_dbd_t *handle, apr_pool_t *connection_pool,
+                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Return what the database of STORE does differently. */
 const cm_dialect_t *cm_dialect_of_store(const cm_store_t *store);

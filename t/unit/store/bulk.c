@@ -474,7 +474,7 @@ static void forgotten_statements(cm_store_t *other, apr_pool_t *pool)
         return;
     apr_dbd_get_driver(pool, of, &driver);
     apr_dbd_open(driver, pool, database_params(), &handle);
-    database_must(cm_store_attach(&store, driver, handle, pool));
+    database_must(cm_store_attach(&store, driver, handle, pool, pool));
     make_table(store);
     for (i = 0; i < 20; i++) {
         database_must(cm_bulk_insert(&count, store,

@@ -235,8 +235,8 @@ static void attached(cm_store_t *store, apr_pool_t *pool)
     apr_dbd_init(pool);
     apr_dbd_get_driver(pool, of, &driver);
     apr_dbd_open(driver, pool, database_params(), &handle);
-    database_must(cm_store_attach(&first, driver, handle, pool));
-    database_must(cm_store_attach(&again, driver, handle, pool));
+    database_must(cm_store_attach(&first, driver, handle, pool, pool));
+    database_must(cm_store_attach(&again, driver, handle, pool, pool));
     ok(first == again, "%s: a connection has one store", of);
     database_run(first, "CREATE TABLE communicator_schema (version int)");
     database_run(first, "INSERT INTO communicator_schema VALUES (1)");
@@ -262,8 +262,8 @@ static void attached(cm_store_t *store, apr_pool_t *pool)
     apr_pool_create(&pool, pool);
     is_int(apr_dbd_open(driver, pool, database_params(), &handle), 0,
            "%s: opened as mod_dbd does by default", of);
-    ok(database_fails(cm_store_attach(&again, driver, handle, pool), CM_CONFIG,
-                      "without the flag"),
+    ok(database_fails(cm_store_attach(&again, driver, handle, pool, pool),
+                      CM_CONFIG, "without the flag"),
        "%s: a connection that counts only changed rows is refused", of);
 }
 
@@ -395,7 +395,7 @@ static void sqlite_file_replaced(cm_store_t *store, apr_pool_t *pool)
     database_run(stores[0], "CREATE TABLE w (n int)");
     apr_dbd_get_driver(pool, "sqlite3", &driver);
     apr_dbd_open(driver, pool, file, &handle);
-    database_must(cm_store_attach(&stores[1], driver, handle, pool));
+    database_must(cm_store_attach(&stores[1], driver, handle, pool, pool));
     database_run(stores[0], apr_psprintf(pool, "VACUUM INTO '%s'", backup));
     for (i = 0; i < 2; i++)
         database_run(stores[i], "INSERT INTO w VALUES (1)");
