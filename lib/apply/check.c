@@ -148,7 +148,7 @@ static cm_error_t *check_model(cm_run_t *run, cm_task_t *task)
                                      "model '%s' is not received here",
                                      model->name),
                              run->pool, "it has direction=publish");
-    CM_TRY(cm_node_table(&task->table, run->node, model));
+    CM_TRY(cm_node_table(&task->table, run->node, model, run->pool));
     CM_TRY(cm_node_records(&records, run->node, model->type, run->pool));
     identity = name_record(message, model);
     if (identity.origin)

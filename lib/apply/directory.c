@@ -213,7 +213,8 @@ cm_error_t *cm_directory_find_parents(cm_run_t *run, apr_pool_t *scratch_pool)
         const cm_table_t *table;
 
         if (!cm_node_table(&table, run->node,
-                           cm_settings_model(run->node->settings, name)))
+                           cm_settings_model(run->node->settings, name),
+                           scratch_pool))
             CM_TRY(find_parents(run, table, apr_hash_this_val(index),
                                 scratch_pool));
     }

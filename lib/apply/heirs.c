@@ -99,7 +99,7 @@ static cm_error_t *move_all(apr_int64_t *moved, cm_run_t *run,
 
         if (!child->columns.references->nelts)
             continue;
-        CM_TRY(cm_node_table(&table, run->node, child));
+        CM_TRY(cm_node_table(&table, run->node, child, pool));
         for (j = 0; j < table->column_count; j++) {
             const cm_column_t *column = &table->columns[j];
 

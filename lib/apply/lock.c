@@ -278,7 +278,7 @@ static cm_error_t *disown_rows(cm_run_t *run, const cm_table_t *table,
         return NULL;
     CM_TRY(cm_mapping_by_local_id(&found, run->node, table->model->type, ids,
                                   run->pool));
-    CM_TRY(cm_filter_applies(&filtered, run->node, table->model));
+    CM_TRY(cm_filter_applies(&filtered, run->node, table->model, scratch_pool));
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
         const cm_mapping_t *mapping;

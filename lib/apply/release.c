@@ -74,7 +74,7 @@ cm_error_t *cm_release_references(apr_array_header_t **released, cm_run_t *run,
 
         if (!child->columns.references->nelts)
             continue;
-        CM_TRY(cm_node_table(&table, run->node, child));
+        CM_TRY(cm_node_table(&table, run->node, child, pool));
         CM_TRY(cm_node_applying(run->node,
                                 child->where && !moves ? NULL : table, pool));
         for (j = 0; j < table->column_count; j++) {

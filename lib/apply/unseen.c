@@ -66,7 +66,7 @@ static cm_error_t *look_at(int *found, cm_run_t *run,
         !parent->model->deletes ||
         (parent->record && cm_rounds_pending(parent->record)))
         return NULL;
-    CM_TRY(cm_node_table(&table, run->node, parent->model));
+    CM_TRY(cm_node_table(&table, run->node, parent->model, pool));
     CM_TRY(is_gone(&gone, run, table, parent->found->local_id, pool));
     if (gone)
         CM_TRY(bury(run, parent, pool));

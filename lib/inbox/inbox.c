@@ -300,14 +300,15 @@ static void look_again(cm_node_t *node, const cm_batch_t *batch,
 }
 
 /* Return the table of MESSAGE, or NULL. */
-static const cm_table_t *table_of(cm_node_t *node, const cm_message_t *message)
+static const cm_table_t *table_of(cm_node_t *node, const cm_message_t *message,
+                                  apr_pool_t *pool)
 {
     const cm_table_t *table = remembered(node, message);
     const cm_model_t *model = NULL;
 
     if (!table && message->model)
         model = cm_settings_model(node->settings, message->model);
-    return model && cm_node_table(&table, node, model) ? NULL : table;
+    return model && cm_node_table(&table, node, model, pool) ? NULL : table;
 }
 
 /* A message with two columns may be for a table of two thousand, and takes
@@ -316,12 +317,16 @@ static cm_error_t *check_weight(cm_node_t *node, const cm_batch_t *batch,
                                 apr_pool_t *pool)
 {
     apr_int64_t cells = 0;
+    apr_pool_t *iterpool;
     int i;
 
+    apr_pool_create(&iterpool, pool);
     for (i = 0; i < batch->messages->nelts; i++) {
-        const cm_table_t *table =
-            table_of(node, CM_NTH(batch->messages, i, cm_message_t));
+        const cm_table_t *table;
 
+        apr_pool_clear(iterpool);
+        table =
+            table_of(node, CM_NTH(batch->messages, i, cm_message_t), iterpool);
         cells += table ? table->column_count : 0;
         if (cells > MOST_CELLS && i)
             return CM_FAIL(pool, CM_TOO_LARGE,
@@ -329,6 +334,7 @@ static cm_error_t *check_weight(cm_node_t *node, const cm_batch_t *batch,
                            "so many columns",
                            batch->messages->nelts);
     }
+    apr_pool_destroy(iterpool);
     return NULL;
 }
 

@@ -55,7 +55,7 @@ static cm_identity_t identity_of_key(cm_node_t *node, const cm_model_t *model,
     const char *life;
 
     /* whether it is a key of that table shows when it is searched */
-    if (cm_node_table(&table, node, model))
+    if (cm_node_table(&table, node, model, pool))
         return identity;
     key = cm_identity_without_life(&life, key, pool);
     key = cm_canonical_key(table, key, cm_dialect_of_store(node->store), pool);

@@ -78,6 +78,9 @@ cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
     apr_pool_tag(opened->tables.records_pool, "cm_node_records");
     apr_pool_create(&opened->outbox.pool, pool);
     apr_pool_tag(opened->outbox.pool, "cm_node_row");
+    apr_pool_create(&opened->tables.failed_pool, pool);
+    apr_pool_tag(opened->tables.failed_pool, "cm_node_failed");
+    opened->tables.failed = apr_hash_make(opened->tables.failed_pool);
     opened->tables.by_model = apr_hash_make(opened->tables.pool);
     opened->tables.numbered = apr_hash_make(opened->tables.pool);
     *node = opened;
@@ -100,30 +103,48 @@ static apr_int64_t schema_version(const cm_node_t *node)
     return version;
 }
 
-cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
-                          const cm_model_t *model)
+/* Read the table of MODEL into the cache. That there is none is remembered,
+ * too: thousands of messages may be for it. */
+static cm_error_t *read_table(cm_table_t **table, cm_node_t *node,
+                              const cm_model_t *model, apr_pool_t *scratch_pool)
 {
-    cm_table_t *read =
-        apr_hash_get(node->tables.by_model, model->name, APR_HASH_KEY_STRING);
-    apr_pool_t *scratch_pool;
+    cm_node_tables_t *tables = &node->tables;
+    apr_pool_t *pool;
     cm_error_t *err;
 
-    if (!read) {
-        if (!apr_hash_count(node->tables.by_model)) {
-            node->tables.read_at = cm_clock_now();
-            node->tables.version = schema_version(node);
-        }
-        apr_pool_create(&scratch_pool, node->pool);
-        err = cm_table_read(&read, node->store, model, node->tables.pool,
-                            scratch_pool);
-        if (err)
-            err = cm_error_copy(err, node->pool);
-        apr_pool_destroy(scratch_pool);
-        CM_TRY(err);
-        apr_hash_set(node->tables.by_model, model->name, APR_HASH_KEY_STRING,
-                     read);
+    if (!apr_hash_count(tables->by_model)) {
+        tables->read_at = cm_clock_now();
+        tables->version = schema_version(node);
     }
-    *table = read;
+    apr_pool_create(&pool, tables->pool);
+    err = cm_table_read(table, node->store, model, pool, scratch_pool);
+    if (!err) {
+        apr_hash_set(tables->by_model, model->name, APR_HASH_KEY_STRING,
+                     *table);
+        return NULL;
+    }
+    apr_pool_destroy(pool);
+    if (err->code == CM_SCHEMA)
+        apr_hash_set(tables->failed, model->name, APR_HASH_KEY_STRING,
+                     cm_error_copy(err, tables->failed_pool));
+    return err;
+}
+
+cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
+                          const cm_model_t *model, apr_pool_t *scratch_pool)
+{
+    cm_table_t *known =
+        apr_hash_get(node->tables.by_model, model->name, APR_HASH_KEY_STRING);
+    const cm_error_t *failed;
+
+    if (!known) {
+        failed =
+            apr_hash_get(node->tables.failed, model->name, APR_HASH_KEY_STRING);
+        if (failed)
+            return cm_error_copy(failed, scratch_pool);
+        CM_TRY(read_table(&known, node, model, scratch_pool));
+    }
+    *table = known;
     return NULL;
 }
 
@@ -176,8 +197,15 @@ static int is_current(const cm_node_t *node)
     return node->tables.version && node->tables.version == schema_version(node);
 }
 
+static void forget_failed(cm_node_tables_t *tables)
+{
+    apr_pool_clear(tables->failed_pool);
+    tables->failed = apr_hash_make(tables->failed_pool);
+}
+
 void cm_node_forget(cm_node_t *node)
 {
+    forget_failed(&node->tables);
     cm_node_forget_records(node);
     apr_pool_clear(node->tables.records_pool);
     if (is_current(node)) {
@@ -192,6 +220,7 @@ void cm_node_forget(cm_node_t *node)
 
 void cm_node_renew(cm_node_t *node)
 {
+    forget_failed(&node->tables);
     if (apr_hash_count(node->tables.by_model) &&
         cm_clock_now() - node->tables.read_at > TABLES_LAST)
         cm_node_forget(node);

@@ -22,9 +22,10 @@ typedef struct cm_node_tables_t {
     apr_hash_t *by_model; /* name -> cm_table_t *, read on first use */
     apr_hash_t *numbered; /* name -> list of cm_sequence_t, the same */
     apr_hash_t *records;  /* type -> cm_records_t *; NULL: not read yet */
+    apr_hash_t *failed;   /* name -> cm_error_t *: why there is no table */
     apr_int64_t read_at;  /* when the first of them was read */
     apr_int64_t version;  /* of the schema then; 0: unknown */
-    apr_pool_t *pool, *records_pool;
+    apr_pool_t *pool, *records_pool, *failed_pool;
 } cm_node_tables_t;
 
 typedef struct cm_node_t {
@@ -48,9 +49,13 @@ typedef struct cm_node_t {
 cm_error_t *cm_node_open(cm_node_t **node, const cm_settings_t *settings,
                          cm_store_t *store, apr_pool_t *pool) CM_UNUSED_RESULT;
 
-/* Give the table of MODEL from the cache, or read it. */
+/* Give the table of MODEL from the cache, or read it. It stays valid until
+ * cm_node_forget(). Fails with CM_SCHEMA (there is none, or it cannot be kept
+ * in sync), without another look until the next cm_node_forget() or
+ * cm_node_renew(). */
 cm_error_t *cm_node_table(const cm_table_t **table, cm_node_t *node,
-                          const cm_model_t *model) CM_UNUSED_RESULT;
+                          const cm_model_t *model,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Give the sequences of the table of MODEL (cm_sequence_t) from the cache, or
  * read them. */
@@ -72,9 +77,10 @@ void cm_node_forget_records(cm_node_t *node);
  * Where the database says that it has not, tables are kept. */
 void cm_node_forget(cm_node_t *node);
 
-/* The same if they were read some seconds ago: for a connection that lives
- * long, before it is used. Otherwise a column whose type has changed would go
- * unnoticed as long as new values fit the old type. */
+/* The same if they were read some seconds ago, and which of them are missing:
+ * for a connection that lives long, before it is used. Otherwise a column whose
+ * type has changed would go unnoticed as long as new values fit the old type.
+ */
 void cm_node_renew(cm_node_t *node);
 
 /* Read again what `epoch --new` and `pause` change, for a connection that

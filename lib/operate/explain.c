@@ -53,7 +53,7 @@ static cm_error_t *find_row(cm_story_t *story, cm_node_t *node,
     const cm_table_t *table;
     cm_rows_t *rows;
 
-    CM_TRY(cm_node_table(&table, node, model));
+    CM_TRY(cm_node_table(&table, node, model, pool));
     CM_TRY(cm_statement_select(&rows, node->store,
                                apr_pstrcat(pool, "SELECT 1 FROM ",
                                            table->quoted, " t WHERE ",

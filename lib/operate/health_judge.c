@@ -357,7 +357,7 @@ static cm_error_t *check_model(apr_array_header_t *problems, cm_node_t *node,
     apr_array_header_t *findings;
     cm_error_t *err;
 
-    err = cm_node_table(&table, node, model);
+    err = cm_node_table(&table, node, model, pool);
     if (!err)
         err = cm_judge_table(&findings, node->store, table, pool);
     if (!err)

@@ -162,7 +162,7 @@ cm_error_t *cm_holder_find(const char **holder, cm_node_t *node,
         write_search(sql, &APR_ARRAY_IDX(searches, i, search_t), node->store,
                      pool);
     cm_buffer_append(sql, "", 1);
-    CM_TRY(cm_node_table(&table, node, model));
+    CM_TRY(cm_node_table(&table, node, model, pool));
     keys = cm_keys_create(node->store, table, pool);
     cm_keys_add(keys, mapping->local_id, "", 0);
     CM_TRY(cm_keys_select(&rows, keys, sql->data, 0, pool));

@@ -169,7 +169,7 @@ cm_error_t *cm_taken_find(const char **holder, cm_node_t *node,
     *holder = NULL;
     if (!table)
         return NULL;
-    CM_TRY(cm_node_table(&search.table, node, model));
+    CM_TRY(cm_node_table(&search.table, node, model, pool));
     CM_TRY(read_message(&search.message, node, row, pool));
     CM_TRY(find_local_id(&search.own_id, node, model, row->message.identity,
                          pool));

@@ -92,7 +92,7 @@ static cm_error_t *find_filtered(apr_hash_t **found, cm_node_t *node,
     int applies;
 
     *found = apr_hash_make(pool);
-    CM_TRY(cm_filter_applies(&applies, node, table->model));
+    CM_TRY(cm_filter_applies(&applies, node, table->model, pool));
     if (!applies)
         return NULL;
     return cm_filter_find(found, node, table->model, keys, 0, pool);

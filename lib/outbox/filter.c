@@ -130,7 +130,8 @@ static int any_filter(const cm_settings_t *settings)
 
 /* The same as may_apply(), by the tables: *APPLIES. */
 static cm_error_t *applies_to(int *applies, cm_node_t *node,
-                              const cm_model_t *model, int depth)
+                              const cm_model_t *model, int depth,
+                              apr_pool_t *pool)
 {
     const apr_array_header_t *models = node->settings->models;
     const cm_table_t *table;
@@ -139,23 +140,24 @@ static cm_error_t *applies_to(int *applies, cm_node_t *node,
     *applies = model->publishes && model->where;
     if (*applies || !may_apply(node, model, depth))
         return NULL;
-    CM_TRY(cm_node_table(&table, node, model));
+    CM_TRY(cm_node_table(&table, node, model, pool));
     for (i = 0; i < table->column_count; i++)
         for (j = 0; is_needed(&table->columns[i]) && j < models->nelts; j++) {
             const cm_model_t *parent = APR_ARRAY_IDX(models, j, cm_model_t *);
 
             if (can_refer(&table->columns[i], parent) && !*applies)
-                CM_TRY(applies_to(applies, node, parent, depth + 1));
+                CM_TRY(applies_to(applies, node, parent, depth + 1, pool));
         }
     return NULL;
 }
 
 cm_error_t *cm_filter_applies(int *applies, cm_node_t *node,
-                              const cm_model_t *model)
+                              const cm_model_t *model, apr_pool_t *scratch_pool)
 {
     *applies = 0;
-    return any_filter(node->settings) ? applies_to(applies, node, model, 0)
-                                      : NULL;
+    return any_filter(node->settings)
+               ? applies_to(applies, node, model, 0, scratch_pool)
+               : NULL;
 }
 
 /* Return SQL that compares the key of TABLE in the rows A and B. */
@@ -299,10 +301,10 @@ static cm_error_t *outside_sql(const char **stays, const char **gone,
 
     *stays = NULL;
     if (can_refer(column, model))
-        CM_TRY(applies_to(&applies, node, model, depth));
+        CM_TRY(applies_to(&applies, node, model, depth, pool));
     if (!applies)
         return NULL;
-    CM_TRY(cm_node_table(&table, node, model));
+    CM_TRY(cm_node_table(&table, node, model, pool));
     if (column->named_by && table->keys[0]->value_class != column->value_class)
         return NULL;
     CM_TRY(inside_sql(&inside, filter, table, own, depth));
@@ -324,10 +326,10 @@ cm_error_t *cm_filter_sql(const char **sql, cm_node_t *node,
     int applies;
 
     *sql = NULL;
-    CM_TRY(cm_filter_applies(&applies, node, model));
+    CM_TRY(cm_filter_applies(&applies, node, model, pool));
     if (!applies)
         return NULL;
-    CM_TRY(cm_node_table(&filter.table, node, model));
+    CM_TRY(cm_node_table(&filter.table, node, model, pool));
     return inside_sql(sql, &filter, filter.table, "t", 0);
 }
 
@@ -342,7 +344,7 @@ static cm_error_t *open_filter(filter_t *filter, cm_node_t *node,
     *filter = (filter_t){.node = node, .capture = capture, .pool = pool};
     filter->parents = apr_array_make(pool, 2, sizeof(const cm_model_t *));
     filter->outsides = apr_array_make(pool, 2, sizeof(const char *));
-    CM_TRY(cm_node_table(&filter->table, node, model));
+    CM_TRY(cm_node_table(&filter->table, node, model, pool));
     filter->inside = matches(filter->table, "t", pool);
     for (i = 0; i < filter->table->column_count; i++) {
         const cm_column_t *column = &filter->table->columns[i];

@@ -32,7 +32,8 @@ int cm_filter_depends(const cm_node_t *node, const cm_model_t *model,
 /* *APPLIES: records of MODEL may have to stay here. Fails as cm_node_table().
  */
 cm_error_t *cm_filter_applies(int *applies, cm_node_t *node,
-                              const cm_model_t *model) CM_UNUSED_RESULT;
+                              const cm_model_t *model,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Give *SQL: the row "t" of the table of MODEL leaves, as cm_filter_find() says
  * it; NULL: no filter applies to MODEL. If the condition fails for one row, so

@@ -34,7 +34,7 @@ cm_error_t *cm_missing_here(apr_array_header_t **here, cm_node_t *node,
     int i;
 
     *here = apr_array_make(pool, local_ids->nelts, sizeof(const char *));
-    CM_TRY(cm_node_table(&table, node, model));
+    CM_TRY(cm_node_table(&table, node, model, pool));
     keys = cm_keys_create(node->store, table, pool);
     for (i = 0; i < local_ids->nelts; i++) {
         const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
@@ -60,7 +60,7 @@ cm_error_t *cm_missing_present(apr_array_header_t **present, cm_node_t *node,
     apr_hash_t *found;
     int i, applies;
 
-    CM_TRY(cm_filter_applies(&applies, node, model));
+    CM_TRY(cm_filter_applies(&applies, node, model, pool));
     if (!applies)
         return cm_missing_here(present, node, model, local_ids, pool);
     *present = apr_array_make(pool, local_ids->nelts, sizeof(const char *));
@@ -144,7 +144,7 @@ static cm_error_t *find_loose(apr_array_header_t **loose,
     *loose = apr_array_make(pool, 2, sizeof(const cm_column_t *));
     if (!child->receives || !child->columns.references->nelts)
         return NULL;
-    err = cm_node_table(table, node, child);
+    err = cm_node_table(table, node, child, pool);
     if (err)
         return err->code == CM_SCHEMA ? NULL : err;
     for (i = 0; i < (*table)->column_count; i++) {

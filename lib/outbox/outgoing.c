@@ -68,7 +68,7 @@ static cm_error_t *find_table(cm_outgoing_t *row, cm_node_t *node,
             apr_psprintf(pool, "deletes of '%s' are not published", name);
     if (!model || row->held)
         return NULL;
-    err = cm_node_table(&row->table, node, model);
+    err = cm_node_table(&row->table, node, model, pool);
     return err && row->forwarded ? NULL : err;
 }
 

@@ -190,7 +190,7 @@ static cm_error_t *find_table(chunk_t *chunk)
     chunk->selection.table = NULL;
     if (!model || !model->publishes)
         return NULL;
-    CM_TRY(cm_node_table(&chunk->selection.table, node, model));
+    CM_TRY(cm_node_table(&chunk->selection.table, node, model, chunk->pool));
     chunk->selection.where = has_key(chunk->selection.table, chunk->pool);
     /* so that records that stay here are not read */
     chunk->selection.filter = NULL;

@@ -110,7 +110,7 @@ static cm_error_t *open_selection(cm_selection_t *selection, cm_node_t *node,
                            : NULL;
     selection->renewed = NULL;
     selection->rows = CHUNK_ROWS;
-    CM_TRY(cm_node_table(&selection->table, node, model));
+    CM_TRY(cm_node_table(&selection->table, node, model, pool));
     cm_selection_filter(selection, pool);
     return which && which->unsent ? only_unsent(selection, pool) : NULL;
 }

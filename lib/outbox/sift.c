@@ -221,7 +221,8 @@ cm_error_t *cm_sift_find(cm_stamp_t *stamp, const apr_array_header_t *rows)
 
         if (!group->table)
             continue;
-        CM_TRY(cm_filter_applies(&applies, stamp->node, group->model));
+        CM_TRY(cm_filter_applies(&applies, stamp->node, group->model,
+                                 stamp->pool));
         if (applies)
             CM_TRY(find_here(stamp, group, rows));
     }

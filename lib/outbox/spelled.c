@@ -61,7 +61,7 @@ cm_error_t *cm_spelled_find(apr_hash_t **found, cm_node_t *node,
     *found = apr_hash_make(result_pool);
     if (!local_ids->nelts)
         return NULL;
-    CM_TRY(cm_node_table(&table, node, model));
+    CM_TRY(cm_node_table(&table, node, model, result_pool));
     if (!may_differ(table))
         return NULL;
     CM_TRY(select_keys(&rows, &keys, node, table, local_ids, result_pool));

@@ -28,7 +28,7 @@ cm_error_t *cm_stamp_find_group(cm_stamp_model_t **found, cm_stamp_t *stamp,
     if (group || !model)
         return NULL;
     *found = group = apr_pcalloc(stamp->pool, sizeof(*group));
-    err = cm_node_table(&group->table, stamp->node, model);
+    err = cm_node_table(&group->table, stamp->node, model, stamp->pool);
     if (err && err->code != CM_SCHEMA)
         return err;
     CM_TRY(cm_node_records(&group->records, stamp->node, model->type,

@@ -243,7 +243,7 @@ cm_error_t *cm_verify_shape(cm_verify_shape_t **shape_out, cm_node_t *node,
     shape->origins = apr_array_make(result_pool, 4, sizeof(const char *));
     if (!model)
         return NULL;
-    CM_TRY(cm_node_table(&table, node, model));
+    CM_TRY(cm_node_table(&table, node, model, result_pool));
     shape->known = 1;
     shape->receives = model->receives;
     shape->publishes = model->publishes;
@@ -357,7 +357,7 @@ cm_error_t *cm_verify_shape_open(cm_verify_t **verify_out, cm_node_t *node,
         return CM_FAIL(pool, CM_CONFIG, "there is no model '%s'", name);
     verify->node = node;
     verify->peer = peer;
-    CM_TRY(cm_node_table(&verify->table, node, model));
+    CM_TRY(cm_node_table(&verify->table, node, model, pool));
     verify->columns = columns;
     verify->places = apr_hash_make(pool);
     for (i = 0; i < columns->nelts; i++) {

@@ -163,7 +163,7 @@ static cm_error_t *find_outside(int *outside, const cm_verify_t *verify,
     apr_hash_t *found;
     int i, applies;
 
-    CM_TRY(cm_filter_applies(&applies, verify->node, model));
+    CM_TRY(cm_filter_applies(&applies, verify->node, model, pool));
     if (!applies)
         return NULL;
     for (i = 0; i < count; i++)

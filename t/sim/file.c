@@ -120,7 +120,8 @@ static const char *open_ours(const sim_session_t *ours, sim_node_t *node)
         apr_pool_destroy(node->open_pool);
     apr_pool_create(&node->open_pool, node->pool);
     sim_sqlite_leave(apr_dbd_native_handle(ours->driver, ours->handle));
-    err = cm_store_attach(&store, ours->driver, ours->handle, node->open_pool);
+    err = cm_store_attach(&store, ours->driver, ours->handle, node->open_pool,
+                          node->open_pool);
     if (!err)
         err = cm_node_open(&node->node, node->settings, store, node->open_pool);
     return err ? cm_error_text(err, node->pool) : NULL;

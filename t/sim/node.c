@@ -521,7 +521,7 @@ const char *sim_node_join_second(cm_node_t **second, sim_node_t *node,
         error = sim_node_run(&session, "PRAGMA recursive_triggers = OFF", pool);
     if (error)
         return error;
-    err = cm_store_attach(&store, session.driver, session.handle, pool);
+    err = cm_store_attach(&store, session.driver, session.handle, pool, pool);
     /* It has set up the session as it wants it. */
     if (!err && impatient[node->database]) {
         sim_session_learn_second(node->number);

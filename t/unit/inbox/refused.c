@@ -365,8 +365,8 @@ static void test_unreadable(cm_store_t *store, apr_pool_t *pool)
     for (i = 0; i < 6; i++)
         add_author(&letters, apr_psprintf(pool, "n%d", i));
     database_must(deliver(&receipt, &letters, node));
-    database_must(cm_node_table(&table, node,
-                                cm_settings_model(node->settings, "author")));
+    database_must(cm_node_table(
+        &table, node, cm_settings_model(node->settings, "author"), pool));
     broken = (cm_table_t *)table;
     broken->capture = apr_pstrcat(pool, "CASE t.name WHEN 'n3' THEN '{' ELSE ",
                                   table->capture, " END", NULL);

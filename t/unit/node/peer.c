@@ -114,25 +114,30 @@ static void tables(cm_store_t *store, apr_pool_t *pool)
     const cm_table_t *table, *again;
     const char *name = database_of(store);
 
-    ok(database_fails(cm_node_table(&table, node, model), CM_SCHEMA, "missing"),
+    ok(database_fails(cm_node_table(&table, node, model, pool), CM_SCHEMA,
+                      "missing"),
        "%s: a table that is not there", name);
     database_run(store, apr_pstrcat(pool, "CREATE TABLE ",
                                     cm_store_quote(store, "my posts", pool),
                                     " (id bigint NOT NULL PRIMARY KEY,"
                                     " title varchar(20))",
                                     NULL));
-    database_must(cm_node_table(&table, node, model));
-    database_must(cm_node_table(&again, node, model));
+    ok(database_fails(cm_node_table(&table, node, model, pool), CM_SCHEMA,
+                      "known"),
+       "%s: and is not looked for again at once", name);
+    cm_node_renew(node);
+    database_must(cm_node_table(&table, node, model, pool));
+    database_must(cm_node_table(&again, node, model, pool));
     ok(table == again, "%s: a table is read once", name);
     cm_node_forget(node);
-    database_must(cm_node_table(&again, node, model));
+    database_must(cm_node_table(&again, node, model, pool));
     if (cm_dialect_of_store(store)->schema_version)
         ok(table == again, "%s: and kept while the schema is the same", name);
     table = again;
     database_run(store, apr_pstrcat(pool, "ALTER TABLE ", table->quoted,
                                     " ADD COLUMN place int", NULL));
     cm_node_forget(node);
-    database_must(cm_node_table(&table, node, model));
+    database_must(cm_node_table(&table, node, model, pool));
     is_int(table->column_count, 3, "%s: and again when asked to forget", name);
 
     database_must(cm_transaction_begin(store, pool));
