@@ -391,6 +391,43 @@ Communicator::Test::Pair->for_each([qw(pgsql-mysql sqlite3-pgsql)],
     $pair->stop;
 });
 
+# Values of SQLite in columns that take any: numbers stay numbers. Next to each
+# its type there, if it is another one.
+my @any = (['1', 'integer'], ["'1'", 'text'], ["'01'", 'text'],
+    ["'1.0'", 'text'], ['-7', 'integer'], ['0.1', 'real'], ['1e300', 'real'],
+    ['9007199254740993', 'integer'], ["'9007199254740993'", 'text'],
+    ["x'01'", 'blob'], ['null', 'null'], ["''", 'text'], ["x''", 'blob'],
+    [q('{"hex":"00"}'), 'text'], ['1.0', 'integer'], ['9e999', 'text']);
+
+Communicator::Test::Pair->for_each([qw(sqlite3-sqlite3)], 'any type:', sub {
+    $pair = Communicator::Test::Pair->new(drivers => [@_],
+        tables => 'create table untyped (id {key}, a); '
+          . 'create table stricts (id {key}, a any) strict',
+        models => "CommunicatorModel untyped table=untyped\n"
+          . 'CommunicatorModel strict table=stricts');
+    ($here, $there) = $pair->databases;
+    for my $table (qw(untyped stricts)) {
+        $here->run("insert into $table (a) values "
+            . join ', ', map { "($_->[0])" } @any);
+        $pair->sync("all kinds of values in $table");
+        is_deeply([map { $_->[0] } @{ $there->rows(
+            "select typeof(a) from $table order by id") }],
+            [map { $_->[1] } @any], '  they keep their types');
+        my ($same) = grep { $any[$_][0] eq '1.0' } 0 .. $#any;
+        is_deeply($there->rows("select quote(a) from $table where id <= $same "
+            . 'order by id'), $here->rows("select quote(a) from $table "
+            . "where id <= $same order by id"), '  and are the same');
+        $there->run("update $table set a = 2 where id = 1");
+        $there->run("update $table set a = '2' where id = 5");
+        $pair->sync('changed on the other side');
+        is_deeply($here->rows("select typeof(a), a from $table "
+            . 'where id in (1, 5) order by id'),
+            [['integer', 2], ['text', 2]], '  they keep them, too');
+    }
+    $pair->is_settled('in the end');
+    $pair->stop;
+});
+
 # Rows that are nothing but a key, and rows whose key is NULL.
 
 my $key_tables = <<'SQL';

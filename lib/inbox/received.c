@@ -65,7 +65,7 @@ static cm_datum_t wire_of(const piece_t *piece, const cm_store_t *store,
 
     if (wire->size > cm_store_most_bytes(store))
         return cm_datum_text(NULL);
-    return (cm_datum_t){wire->data, wire->size, 1};
+    return (cm_datum_t){wire->data, wire->size, CM_DATUM_BYTES};
 }
 
 /* A row that is there already stays: history never holds up a message. */

@@ -20,10 +20,10 @@ cm_error_t *cm_batches_keep(cm_node_t *node, const cm_batches_row_t *batch,
         cm_bulk_create("communicator_batches", columns,
                        sizeof(columns) / sizeof(*columns), 1, scratch_pool);
 
-    cm_bulk_row(bulk, "nnnnnd", batch->numbers.last, batch->numbers.first,
-                batch->clock, batch->numbers.oldest,
-                (apr_int64_t)cm_clock_now(),
-                (cm_datum_t){batch->wire->data, batch->wire->size, 1});
+    cm_bulk_row(
+        bulk, "nnnnnd", batch->numbers.last, batch->numbers.first, batch->clock,
+        batch->numbers.oldest, (apr_int64_t)cm_clock_now(),
+        (cm_datum_t){batch->wire->data, batch->wire->size, CM_DATUM_BYTES});
     return cm_bulk_insert(NULL, node->store, bulk, CM_PRESENT_FAIL,
                           scratch_pool);
 }

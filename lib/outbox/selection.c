@@ -26,7 +26,8 @@ const char *cm_selection_key_sql(cm_condition_t *condition,
     if (column->value_class == CM_CLASS_INTEGER &&
         cm_selection_is_integer(key->data))
         return key->data;
-    argument.binary = column->value_class == CM_CLASS_BINARY;
+    argument.kind =
+        column->value_class == CM_CLASS_BINARY ? CM_DATUM_BYTES : CM_DATUM_TEXT;
     APR_ARRAY_PUSH(condition->arguments, cm_datum_t) = argument;
     return "%s";
 }

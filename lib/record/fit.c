@@ -339,8 +339,9 @@ static cm_error_t *datum_binary(cm_datum_t *datum, const target_t *target,
     if (type_begins(target, "binary(") && bytes < (apr_size_t)column->length)
         REJECT(target, "has a fixed length of %d bytes and would pad the value",
                column->length);
-    *datum = (cm_datum_t){
-        cm_value_from_hex(value.data, value.size, target->pool), bytes, 1};
+    *datum =
+        (cm_datum_t){cm_value_from_hex(value.data, value.size, target->pool),
+                     bytes, CM_DATUM_BYTES};
     return NULL;
 }
 
@@ -350,13 +351,15 @@ static cm_error_t *datum_any(cm_datum_t *datum, const target_t *target,
     apr_size_t size;
     const char *digits = cm_value_hex(&size, value);
 
-    *datum = (cm_datum_t){value.data, value.size, 0};
+    *datum = (cm_datum_t){value.data, value.size, CM_DATUM_TEXT};
+    if (target->column->loose && value.kind == CM_NUMBER)
+        datum->kind = CM_DATUM_NUMBER;
     if (!digits)
         return NULL;
     if (!target->column->loose)
         REJECT(target, "cannot hold bytes that are not text");
     *datum = (cm_datum_t){cm_value_from_hex(digits, size, target->pool),
-                          size / 2, 1};
+                          size / 2, CM_DATUM_BYTES};
     return NULL;
 }
 

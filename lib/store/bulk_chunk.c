@@ -95,7 +95,7 @@ static int is_integer(const cm_datum_t *cell)
 {
     apr_size_t sign, digits;
 
-    if (!cell->data || cell->binary)
+    if (!cell->data || cell->kind == CM_DATUM_BYTES)
         return 0;
     sign = *cell->data == '-';
     digits = strspn(cell->data + sign, "0123456789");
@@ -265,9 +265,10 @@ static int most_rows(const cm_bulk_chunk_t *chunk)
 
 static int equal(const cm_datum_t *a, const cm_datum_t *b)
 {
-    if (a->binary || b->binary || !a->data || !b->data)
+    if (a->kind == CM_DATUM_BYTES || b->kind == CM_DATUM_BYTES || !a->data ||
+        !b->data)
         return !a->data && !b->data;
-    return a->size == b->size &&
+    return a->size == b->size && a->kind == b->kind &&
            (a->data == b->data || !memcmp(a->data, b->data, a->size));
 }
 
@@ -285,7 +286,7 @@ int cm_bulk_chunk_can_search(const cm_bulk_t *bulk)
     first = cm_bulk_chunk_row(&all, 0);
     for (i = 0; i < cm_bulk_rows(bulk); i++) {
         row = cm_bulk_chunk_row(&all, i);
-        if (row->binary)
+        if (row->kind == CM_DATUM_BYTES)
             return 0;
         for (j = 1; j < bulk->column_count; j++)
             if (!row[j].data || !equal(&row[j], &first[j]))
@@ -307,7 +308,7 @@ static void find_same(cm_bulk_chunk_t *chunk)
 
     for (j = 0; j < bulk->column_count; j++)
         chunk->same[j] = j >= keys && (chunk->rows == 1 || !first[j].data ||
-                                       !first[j].binary);
+                                       first[j].kind != CM_DATUM_BYTES);
     for (i = 1; i < chunk->rows; i++) {
         row += bulk->column_count;
         for (j = 0; j < bulk->column_count; j++)

@@ -6,11 +6,18 @@
 #include <apr_pools.h>
 #include <apr_strings.h>
 
+/* How a value is stored. */
+typedef enum cm_datum_kind_e {
+    CM_DATUM_TEXT,
+    CM_DATUM_BYTES, /* bytea, BLOB */
+    CM_DATUM_NUMBER /* in SQLite, where the column does not decide */
+} cm_datum_kind_e;
+
 /* A NUL follows the SIZE bytes of DATA. SQL NULL: data == NULL. */
 typedef struct cm_datum_t {
     const char *data;
     apr_size_t size;
-    int binary; /* in: store as bytes (bytea, BLOB), not as text */
+    cm_datum_kind_e kind; /* in */
 } cm_datum_t;
 
 /* Return a text datum of the NUL-terminated TEXT (NULL: SQL NULL), or of

@@ -143,8 +143,8 @@ static char *quoted(char *out, const cm_datum_t *value)
 
 static char *literal(char *out, const cm_datum_t *value)
 {
-    return value->binary ? cm_dialect_hex(out, value, "X'", "'")
-                         : quoted(out, value);
+    return value->kind == CM_DATUM_BYTES ? cm_dialect_hex(out, value, "X'", "'")
+                                         : quoted(out, value);
 }
 
 static unsigned long session_number(const cm_store_t *store)
@@ -278,7 +278,7 @@ static const cm_dialect_ops_t ops = {
     .setup = setup,
     .cut = cut,
     .quote = '`',
-    .cell = {"%s", "%pDb", "CONVERT(%pDb USING utf8mb4)"},
+    .cell = {"%s", "%pDb", "CONVERT(%pDb USING utf8mb4)", "%s"},
     .literal = literal,
     .parameter_limit = 65535,
     .row_limit = 500,

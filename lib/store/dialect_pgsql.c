@@ -142,8 +142,9 @@ static int holds_time(const cm_moment_t *moment)
 
 static char *literal(char *out, const cm_datum_t *value)
 {
-    return value->binary ? cm_dialect_hex(out, value, "'\\x", "'")
-                         : cm_dialect_quoted(out, value);
+    return value->kind == CM_DATUM_BYTES
+               ? cm_dialect_hex(out, value, "'\\x", "'")
+               : cm_dialect_quoted(out, value);
 }
 
 static char *put_number(char *out, apr_uint32_t number)
@@ -162,7 +163,7 @@ static char *put_element(char *out, const cm_datum_t *value)
 
     if (!value->data)
         return put_number(out, APR_UINT32_MAX);
-    if (value->binary)
+    if (value->kind == CM_DATUM_BYTES)
         size = cm_dialect_hex(out + 4, value, "\\x", "") - (out + 4);
     else
         memcpy(out + 4, value->data, size);
@@ -185,8 +186,10 @@ static cm_datum_t array_of(const cm_bulk_chunk_t *chunk, int column,
     for (i = 0; i < chunk->rows; i++) {
         const cm_datum_t *cell = &cells[i * columns];
 
-        length += 4 + (cell->binary ? 2 + 2 * cell->size : cell->size);
-        if (cell->data && !cell->binary && memchr(cell->data, 0, cell->size))
+        length += 4 + (cell->kind == CM_DATUM_BYTES ? 2 + 2 * cell->size
+                                                    : cell->size);
+        if (cell->data && cell->kind != CM_DATUM_BYTES &&
+            memchr(cell->data, 0, cell->size))
             return (cm_datum_t){"", 1, 0};
     }
     begin = out = apr_palloc(pool, length + 1);
@@ -197,7 +200,7 @@ static cm_datum_t array_of(const cm_bulk_chunk_t *chunk, int column,
     out = put_number(out, lowest);
     for (i = 0; i < chunk->rows; i++)
         out = put_element(out, &cells[i * columns]);
-    return (cm_datum_t){begin, out - begin, 1};
+    return (cm_datum_t){begin, out - begin, CM_DATUM_BYTES};
 }
 
 /* The arguments of source(), in its order. */
@@ -234,7 +237,9 @@ static const char *source(const cm_bulk_chunk_t *chunk, apr_pool_t *pool)
         if (chunk->same[i])
             APR_ARRAY_PUSH(same, const char *) = apr_psprintf(
                 pool, "%%s::%s AS c%d",
-                cells[i].data && cells[i].binary ? "bytea" : "text", i);
+                cells[i].data && cells[i].kind == CM_DATUM_BYTES ? "bytea"
+                                                                 : "text",
+                i);
         else
             APR_ARRAY_PUSH(each, const char *) =
                 apr_psprintf(pool, "unnest(%%s::text[]) AS c%d", i);
@@ -345,7 +350,7 @@ static const cm_dialect_ops_t ops = {
     .setup = setup,
     .cut = cut,
     .quote = '"',
-    .cell = {"%s", "%pDb", "%s"},
+    .cell = {"%s", "%pDb", "%s", "%s"},
     .literal = literal,
     .parameter_limit = 65535,
     .row_limit = 1200,

@@ -166,8 +166,12 @@ static int try_begin(int *rc, const cm_store_t *store, const char *sql)
 
 static char *literal(char *out, const cm_datum_t *value)
 {
-    if (value->binary)
+    if (value->kind == CM_DATUM_BYTES)
         return cm_dialect_hex(out, value, "X'", "'");
+    if (value->kind == CM_DATUM_NUMBER) {
+        out = cm_dialect_quoted(stpcpy(out, "CAST("), value);
+        return stpcpy(out, " AS NUMERIC)");
+    }
     /* A quoted literal would end at the NUL. */
     if (memchr(value->data, 0, value->size))
         return cm_dialect_hex(out, value, "CAST(X'", "' AS TEXT)");
@@ -214,7 +218,7 @@ static const cm_dialect_ops_t ops = {
     .deferred = deferred,
     .try_begin = try_begin,
     .quote = '"',
-    .cell = {"%s", "%pDb", "CAST(%pDb AS TEXT)"},
+    .cell = {"%s", "%pDb", "CAST(%pDb AS TEXT)", "CAST(%pDb AS NUMERIC)"},
     .literal = literal,
     .parameter_limit = 32766,
     .row_limit = 100,

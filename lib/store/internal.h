@@ -23,7 +23,8 @@ typedef enum cm_outside_e {
 typedef enum cm_form_e {
     CM_FORM_TEXT,
     CM_FORM_BYTES,
-    CM_FORM_NUL
+    CM_FORM_NUL,
+    CM_FORM_NUMBER
 } cm_form_e;
 
 /* Rows of a bulk that go in one statement. */
@@ -108,7 +109,7 @@ typedef struct cm_dialect_ops_t {
 
     /* Values: */
     char quote;          /* mark around identifiers */
-    const char *cell[3]; /* a parameter, by cm_form_e */
+    const char *cell[4]; /* a parameter, by cm_form_e */
     /* Write VALUE, which is not NULL, as a literal to OUT, at most
      * CM_LITERAL_ROOM() bytes; return where it ends. */
     char *(*literal)(char *out, const cm_datum_t *value);

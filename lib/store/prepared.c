@@ -12,8 +12,10 @@ cm_form_e cm_prepared_form(const cm_datum_t *value)
 {
     if (!value->data)
         return CM_FORM_TEXT;
-    if (value->binary)
+    if (value->kind == CM_DATUM_BYTES)
         return CM_FORM_BYTES;
+    if (value->kind == CM_DATUM_NUMBER)
+        return CM_FORM_NUMBER;
     return memchr(value->data, 0, value->size) ? CM_FORM_NUL : CM_FORM_TEXT;
 }
 

@@ -152,7 +152,7 @@ cm_error_t *cm_statement_check(const cm_store_t *store, const cm_call_t *call,
     for (i = 0; i < call->count; i++) {
         const cm_datum_t *value = &call->arguments[i];
 
-        if (!value->data || value->binary)
+        if (!value->data || value->kind == CM_DATUM_BYTES)
             continue;
         if (!dialect->holds_nul && memchr(value->data, 0, value->size))
             return CM_FAIL(pool, CM_REJECTED,

@@ -3,9 +3,13 @@
 
 -- columns: the columns of the table NAME in SCHEMA (or NULL), in its order
 -- sqlite_master has no index, and is read whole each time: once for the table,
--- once for triggers of the application.
+-- once for triggers of the application. In a STRICT table (which the words
+-- behind the last parenthesis say) a column of type ANY keeps values as they
+-- are, as one without a type does elsewhere.
 WITH given AS MATERIALIZED (
     SELECT m.name AS table_name,
+        instr(lower(substr(m.sql, length(rtrim(m.sql,
+            replace(m.sql, ')', ''))))), 'strict') > 0 AS strict,
         CASE WHEN m.sql LIKE 'create virtual%%' THEN 'virtual table'
             ELSE m.type END AS kind,
         EXISTS (SELECT 1 FROM sqlite_master AS g
@@ -27,7 +31,8 @@ c AS MATERIALIZED (
                 WHERE origin = 'pk') AS is_rowid
     FROM given JOIN pragma_table_xinfo(given.table_name) AS x
 )
-SELECT c.name, c.type, c.type, 0, 0, 0, -1, 9,
+SELECT c.name, c.type,
+    CASE WHEN c.strict AND upper(c.type) = 'ANY' THEN '' ELSE c.type END, 0, 0, 0, -1, 9,
     CASE WHEN c."notnull" OR is_rowid THEN 0 ELSE 1 END,
     CASE WHEN c.dflt_value IS NOT NULL OR is_rowid THEN 1 ELSE 0 END,
     CASE WHEN c.hidden = 0 THEN 0 ELSE 1 END,

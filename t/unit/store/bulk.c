@@ -363,7 +363,8 @@ static void bytes_alone(cm_store_t *store, apr_pool_t *pool)
     for (i = 0; i < 2; i++) {
         bulk = cm_bulk_create("a", by, 3, 1, pool);
         cm_bulk_row(bulk, "ndt", (apr_int64_t)7,
-                    (cm_datum_t){i ? all : "", i ? 256 : 0, 1}, "x");
+                    (cm_datum_t){i ? all : "", i ? 256 : 0, CM_DATUM_BYTES},
+                    "x");
         database_must(
             i ? cm_bulk_update(&count, store, bulk, pool)
               : cm_bulk_insert(&count, store, bulk, CM_PRESENT_FAIL, pool));
