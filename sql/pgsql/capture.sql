@@ -253,6 +253,11 @@ CREATE TRIGGER {before} BEFORE UPDATE ON {table} FOR EACH STATEMENT
     EXECUTE FUNCTION {place}.{before}()
 ;;
 
+-- update.cascaded: whether a statement nested in this one was captured. If not,
+-- the outbox is not read: see "before".
+strpos(concat(current_setting('communicator.nested', true)),
+                concat('/', pg_trigger_depth(), ';')) > 0
+
 -- update.cascades: what the update of a key has cascaded to was captured before
 -- it. References are translated in the order of the messages, so that is put
 -- behind it. Rows of this transaction have the same xmin.
@@ -287,6 +292,9 @@ CREATE OR REPLACE FUNCTION {place}.{update}() {each.head};
     rows bigint := (SELECT count(*) FROM communicator_rows AS t);
     written bigint;
 BEGIN
+    IF rows = 0 THEN
+        RETURN NULL;
+    END IF;
     {each.note};
     BEGIN
         SELECT {same} INTO same FROM communicator_rows AS t LIMIT 1;
@@ -343,7 +351,7 @@ BEGIN
             CROSS JOIN LATERAL (SELECT {changed} AS names OFFSET 0) AS c
         WHERE {key_differs}
         ORDER BY communicator_row;
-        IF FOUND AND {marked} THEN
+        IF FOUND AND {marked} AND {update.cascaded} THEN
             {update.cascades};
         END IF;
     ELSIF {continues} THEN
