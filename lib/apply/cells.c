@@ -49,7 +49,7 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
                                const cm_attribute_t *attribute)
 {
     const int place = column - record->table->columns;
-    const cm_entry_t *parent = cm_directory_parent(run, attribute);
+    const cm_entry_t *parent = cm_directory_parent_now(run, attribute, column);
     int goes;
 
     *value = (cm_value_t){.kind = CM_NULL};

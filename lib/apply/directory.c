@@ -7,6 +7,9 @@
 
 #include "record/keys.h"
 
+/* So many times a key may have changed since a peer knew it. */
+#define MOST_HEIRS 1000
+
 static const cm_found_t nothing;
 
 static apr_hash_t *entries_of_model(cm_run_t *run, const cm_model_t *model)
@@ -56,6 +59,33 @@ cm_entry_t *cm_directory_parent(cm_run_t *run, const cm_attribute_t *attribute)
                  : NULL;
 }
 
+/* Return the entry of the record that continues that of ENTRY, or NULL. */
+static cm_entry_t *heir_of(cm_run_t *run, const cm_entry_t *entry)
+{
+    const cm_mapping_t *mapping = entry->found->mapping;
+
+    return mapping && mapping->deleted_at && mapping->heir.origin
+               ? cm_directory_main(
+                     cm_directory_get(run, entry->model, mapping->heir))
+               : NULL;
+}
+
+cm_entry_t *cm_directory_parent_now(cm_run_t *run,
+                                    const cm_attribute_t *attribute,
+                                    const cm_column_t *column)
+{
+    cm_entry_t *parent = cm_directory_parent(run, attribute);
+    cm_entry_t *heir = parent;
+    int i;
+
+    for (i = 0; heir && !column->is_key && i < MOST_HEIRS; i++) {
+        heir = heir_of(run, parent);
+        if (heir && heir->found->mapping)
+            parent = heir;
+    }
+    return parent;
+}
+
 void cm_directory_set(cm_run_t *run, cm_entry_t *entry,
                       const cm_mapping_t *mapping, const char *local_id)
 {
@@ -92,32 +122,47 @@ static void take_mapping(cm_run_t *run, cm_entry_t *entry,
                      mapping->deleted_at ? NULL : mapping->local_id);
 }
 
+/* Read the mappings of the entries in LIST, of one model. *HEIRS: entries of
+ * the records that continue theirs, and that had none yet. */
+static cm_error_t *refresh_list(apr_array_header_t **heirs, cm_run_t *run,
+                                const apr_array_header_t *list,
+                                apr_pool_t *pool)
+{
+    const cm_model_t *model = CM_NTH(list, 0, cm_entry_t)->model;
+    apr_array_header_t *identities =
+        apr_array_make(pool, list->nelts, sizeof(cm_identity_t));
+    apr_hash_t *found;
+    int i;
+
+    for (i = 0; i < list->nelts; i++)
+        APR_ARRAY_PUSH(identities, cm_identity_t) =
+            CM_NTH(list, i, cm_entry_t)->identity;
+    CM_TRY(cm_mapping_by_identity(&found, run->node, model->type, identities,
+                                  run->pool));
+    *heirs = apr_array_make(pool, 1, sizeof(cm_entry_t *));
+    for (i = 0; i < list->nelts; i++) {
+        cm_entry_t *entry = CM_NTH(list, i, cm_entry_t), *heir;
+        const cm_mapping_t *mapping =
+            apr_hash_get(found, entry->key, APR_HASH_KEY_STRING);
+
+        if (!mapping)
+            continue;
+        take_mapping(run, entry, mapping);
+        heir = heir_of(run, cm_directory_main(entry));
+        if (heir && !heir->found->mapping)
+            APR_ARRAY_PUSH(*heirs, cm_entry_t *) = heir;
+    }
+    return NULL;
+}
+
 static cm_error_t *refresh_model(cm_run_t *run, apr_hash_t *of_model,
                                  apr_pool_t *scratch_pool)
 {
     apr_array_header_t *list = list_entries(of_model, scratch_pool);
-    apr_array_header_t *identities;
-    apr_hash_t *found;
     int i;
 
-    if (!list->nelts)
-        return NULL;
-    identities =
-        apr_array_make(scratch_pool, list->nelts, sizeof(cm_identity_t));
-    for (i = 0; i < list->nelts; i++)
-        APR_ARRAY_PUSH(identities, cm_identity_t) =
-            CM_NTH(list, i, cm_entry_t)->identity;
-    CM_TRY(cm_mapping_by_identity(&found, run->node,
-                                  CM_NTH(list, 0, cm_entry_t)->model->type,
-                                  identities, run->pool));
-    for (i = 0; i < list->nelts; i++) {
-        cm_entry_t *entry = CM_NTH(list, i, cm_entry_t);
-        const cm_mapping_t *mapping =
-            apr_hash_get(found, entry->key, APR_HASH_KEY_STRING);
-
-        if (mapping)
-            take_mapping(run, entry, mapping);
-    }
+    for (i = 0; list->nelts && i < MOST_HEIRS; i++)
+        CM_TRY(refresh_list(&list, run, list, scratch_pool));
     return NULL;
 }
 

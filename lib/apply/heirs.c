@@ -5,7 +5,7 @@
  * That is no change of the children: their own messages say the same, or will
  * when the children are sent again, as with a key that another record has got
  * (outbox/missing.h). */
-#include "apply/internal.h"
+#include "apply/heirs_internal.h"
 
 #include <string.h>
 
@@ -28,6 +28,14 @@ static const cm_task_t *end_of(const cm_record_t *record)
             return task;
     }
     return NULL;
+}
+
+cm_identity_t cm_heirs_first(const cm_record_t *record)
+{
+    const cm_task_t *end = end_of(record);
+
+    return end ? cm_directory_main(end->counterpart)->identity
+               : (cm_identity_t){NULL, NULL};
 }
 
 /* Return the record that continues RECORD in the end, or NULL: its key may have

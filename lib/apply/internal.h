@@ -249,6 +249,13 @@ cm_entry_t *cm_directory_main(cm_entry_t *entry);
  * to none, or the model is unknown. */
 cm_entry_t *cm_directory_parent(cm_run_t *run, const cm_attribute_t *attribute);
 
+/* The same for an attribute of COLUMN. If the key of that record was changed
+ * since, the record that continues it, unless COLUMN is part of a key: then the
+ * row would be another record. */
+cm_entry_t *cm_directory_parent_now(cm_run_t *run,
+                                    const cm_attribute_t *attribute,
+                                    const cm_column_t *column);
+
 /* Point ENTRY to what was found: MAPPING and LOCAL_ID, which both may be NULL.
  */
 void cm_directory_set(cm_run_t *run, cm_entry_t *entry,
@@ -332,24 +339,6 @@ void cm_concurrent_tell(cm_run_t *run, const cm_record_t *record);
  * increased by them. */
 cm_error_t *cm_unseen_bury(int *found, cm_run_t *run,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* --- heirs.c --- */
-
-/* Return whether the record that continues RECORD, which is to be deleted,
- * comes in this run, but is not here yet. */
-int cm_heirs_are_coming(const cm_record_t *record);
-
-/* Before RECORD is deleted, because its key was changed: let what refers to it
- * here refer to the record that continues it, if that is here. */
-cm_error_t *cm_heirs_adopt(cm_run_t *run, const cm_record_t *record,
-                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* Let the rows of TABLE that hold FORMER in COLUMN hold HEIR, or NULL; *MOVED
- * counts them. */
-cm_error_t *cm_heirs_move(apr_int64_t *moved, cm_run_t *run,
-                          const cm_table_t *table, const cm_column_t *column,
-                          const char *former, const char *heir,
-                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* --- release.c --- */
 

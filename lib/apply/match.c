@@ -47,7 +47,9 @@ static const cm_entry_t *parent_of(cm_run_t *run, const cm_record_t *record,
 {
     const cm_attribute_t *attribute = last_attribute(record, column);
 
-    return attribute ? cm_directory_parent(run, attribute) : NULL;
+    const cm_column_t *to = cm_table_column(record->table, column);
+
+    return attribute && to ? cm_directory_parent_now(run, attribute, to) : NULL;
 }
 
 /* Return the id that PARENT has here, or will have when the row that it

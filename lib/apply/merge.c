@@ -1,5 +1,6 @@
 /* Merging: what the next messages of a record change. */
 #include "apply/sender_internal.h"
+#include "apply/heirs_internal.h"
 
 #include <string.h>
 
@@ -444,6 +445,7 @@ static void make_mapping(const merging_t *at, int changed)
                                 ? at->record->here->local_id
                                 : mapping->local_id;
         mapping->local_id = NULL;
+        mapping->heir = cm_heirs_first(at->record);
     }
     else if (at->record->here->exists)
         mapping->local_id = at->record->here->local_id;

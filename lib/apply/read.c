@@ -138,8 +138,8 @@ static int has_local_times(const cm_run_t *run)
 static cm_value_t task_value(cm_run_t *run, const cm_task_t *task,
                              const cm_attribute_t *attribute, int column)
 {
-    const cm_entry_t *parent = cm_directory_parent(run, attribute);
     const cm_column_t *to = &task->table->columns[column];
+    const cm_entry_t *parent = cm_directory_parent_now(run, attribute, to);
     cm_value_t value = attribute->value;
 
     if (parent)
@@ -155,7 +155,7 @@ static cm_value_t task_value(cm_run_t *run, const cm_task_t *task,
 static int is_gone(cm_run_t *run, const cm_attribute_t *attribute,
                    const cm_column_t *column)
 {
-    const cm_entry_t *parent = cm_directory_parent(run, attribute);
+    const cm_entry_t *parent = cm_directory_parent_now(run, attribute, column);
     const apr_array_header_t *tasks;
     int i;
 

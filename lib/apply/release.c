@@ -9,7 +9,7 @@
  * again. A key changes only where it is a reference, and another record has got
  * the key that it leads to: the rows then refer to the same record as before.
  */
-#include "apply/internal.h"
+#include "apply/heirs_internal.h"
 
 #include <string.h>
 

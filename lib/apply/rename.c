@@ -278,6 +278,7 @@ static void end_former(cm_run_t *run, const cm_task_t *task,
         (cm_grave_t){model, local_id, mapping->identity};
     mapping->clocks = (cm_clocks_t){.clock = mapping->deleted_at};
     mapping->local_id = NULL;
+    mapping->heir = task->record->entry->identity;
     mapping->changed = 1;
     cm_directory_set(run, entry, mapping, NULL);
     if (mapping != found)

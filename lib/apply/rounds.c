@@ -1,5 +1,5 @@
 /* The order of writing: parents before children, deletes last. */
-#include "apply/internal.h"
+#include "apply/heirs_internal.h"
 
 #include <apr_strings.h>
 

@@ -1,5 +1,5 @@
 /* Writing effects: many records in one statement, and the faulty ones alone. */
-#include "apply/internal.h"
+#include "apply/heirs_internal.h"
 
 #include <string.h>
 

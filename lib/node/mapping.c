@@ -86,13 +86,16 @@ static cm_error_t *read_row(cm_mapping_t *mapping, const cm_rows_t *rows,
                             int row, const cm_records_t *records,
                             apr_pool_t *pool)
 {
+    const cm_identity_t other = {cm_cell_text(rows, row, 6),
+                                 cm_cell_text(rows, row, 7)};
+
     *mapping = (cm_mapping_t){
         .stored = 1,
         .identity = {cm_cell_text(rows, row, 0), cm_cell_text(rows, row, 1)},
         .local_id = cm_cell_text(rows, row, 2),
         .stored_id = cm_cell_text(rows, row, 2),
-        .deleted_at = cm_cell_number(rows, row, 5),
-        .same_as = {cm_cell_text(rows, row, 6), cm_cell_text(rows, row, 7)}};
+        .deleted_at = cm_cell_number(rows, row, 5)};
+    *(mapping->deleted_at ? &mapping->heir : &mapping->same_as) = other;
     CM_TRY_FOR(cm_clocks_unpack(&mapping->clocks, cm_cell_number(rows, row, 3),
                                 cm_cell_text(rows, row, 4), records, pool),
                pool, "the mapping of record '%s' of '%s' cannot be read",
@@ -172,8 +175,20 @@ cm_error_t *cm_mapping_aliases(apr_array_header_t **aliases, cm_node_t *node,
                                const apr_array_header_t *identities,
                                apr_pool_t *result_pool)
 {
-    return select_by(aliases, node, type, alias_columns, identities,
-                     result_pool);
+    apr_array_header_t *mappings;
+    int i;
+
+    CM_TRY(select_by(&mappings, node, type, alias_columns, identities,
+                     result_pool));
+    *aliases = apr_array_make(result_pool, mappings->nelts + 1,
+                              sizeof(cm_mapping_t *));
+    for (i = 0; i < mappings->nelts; i++) {
+        cm_mapping_t *mapping = APR_ARRAY_IDX(mappings, i, cm_mapping_t *);
+
+        if (mapping->same_as.origin)
+            APR_ARRAY_PUSH(*aliases, cm_mapping_t *) = mapping;
+    }
+    return NULL;
 }
 
 /* Find mappings by identity, aliases as they are. */
@@ -453,10 +468,13 @@ static cm_error_t *begin_saving(saving_t *saving, cm_node_t *node,
 static void add_row(cm_bulk_t *bulk, const cm_mapping_t *mapping,
                     const char *clocks)
 {
+    const cm_identity_t *other =
+        mapping->deleted_at ? &mapping->heir : &mapping->same_as;
+
     cm_bulk_row(bulk, "tttntztt", mapping->identity.original_id,
                 mapping->identity.origin, mapping->stored_id,
                 mapping->clocks.clock, clocks, mapping->deleted_at,
-                mapping->same_as.origin, mapping->same_as.original_id);
+                other->origin, other->original_id);
 }
 
 static void add_saved(const saving_t *saving, cm_mapping_t *mapping,

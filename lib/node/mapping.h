@@ -17,7 +17,9 @@ typedef struct cm_mapping_t {
     apr_int64_t deleted_at; /* clock of the delete; 0: alive */
     cm_identity_t same_as;  /* of an alias: the record that it stands for; else
                                NULL */
-    int changed;            /* to be written by cm_mapping_save() */
+    cm_identity_t heir; /* of a tombstone: the record that continues it, with
+                           another key; else NULL */
+    int changed;        /* to be written by cm_mapping_save() */
 } cm_mapping_t;
 
 /* Return whether the record of MAPPING is deleted, but its row stays here

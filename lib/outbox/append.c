@@ -91,8 +91,7 @@ cm_error_t *cm_append_tombstones(cm_node_t *node, const cm_model_t *model,
                     " SELECT %s, 'delete', %s, '[]', 0, origin, original_id"
                     " FROM ",
                     records->table,
-                    " WHERE deleted_at > 0 AND same_id IS NULL"
-                    " AND original_id > %s",
+                    " WHERE deleted_at > 0 AND original_id > %s",
                     last ? " AND original_id <= %s" : "",
                     " ORDER BY original_id, origin", NULL),
         arguments, last ? 4 : 3, scratch_pool);

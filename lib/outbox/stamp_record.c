@@ -349,6 +349,7 @@ static void stamp_change(cm_stamp_t *stamp, cm_stamp_row_t *row,
     if (!is_create(row))
         row->base = base_text(stamp, row, &mapping->clocks);
     if (is_delete(row)) {
+        mapping->heir = row->counterpart;
         bury(stamp, row->group, mapping, row->clock);
         return;
     }

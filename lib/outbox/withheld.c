@@ -375,6 +375,7 @@ static cm_error_t *end_renamed(cm_node_t *node, const char *peer,
                      "SELECT DISTINCT w.seq FROM communicator_withheld AS w"
                      " JOIN %s AS a"
                      " ON a.original_id = w.original_id AND a.origin = w.origin"
+                     " AND coalesce(a.deleted_at, 0) = 0"
                      " JOIN outbound_messages AS n"
                      " ON n.original_id = a.same_id AND n.origin ="
                      " a.same_origin AND n.model = w.model AND n.seq > w.seq"
@@ -472,7 +473,8 @@ static cm_error_t *is_newest(apr_int64_t *is, const again_t *again,
                      "SELECT 1 FROM outbound_messages AS o JOIN %s AS m"
                      " ON m.original_id = o.original_id AND m.origin = o.origin"
                      " AND m.clock = o.clock"
-                     " WHERE o.seq = " FMT " AND m.same_id IS NULL",
+                     " WHERE o.seq = " FMT " AND (m.same_id IS NULL"
+                     " OR m.deleted_at > 0)",
                      records->table, again->seq),
         NULL, 0, pool);
 }

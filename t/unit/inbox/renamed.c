@@ -14,8 +14,9 @@
     "\",\"action\":\"" action "\",\"clock\":" #clock                           \
     ",\"body\":\"{\\\"code\\\":{\\\"code\\\":\\\"" name                        \
     "\\\"," TEXT("name", name) "}}\"" more "}"
-#define ITEM(id)                                                               \
-    MESSAGE(id, "item", 1, "create", 1000,                                     \
+#define ITEM(id) ITEM_OF(id, 1)
+#define ITEM_OF(id, original)                                                  \
+    MESSAGE(id, "item", original, "create", 1000,                              \
             TEXT("body", "child") "," TEXT("code", "a"),                       \
             ",\"refs\":{\"code\":{\"model\":\"code\",\"origin\":\"*\","        \
             "\"original_id\":\"a\"}}")
@@ -208,6 +209,68 @@ static void test_ahead(cm_store_t *store, apr_pool_t *pool)
            "  and the record that continues it has come");
 }
 
+/* Expect two items, both of the code CODE. */
+static void expect_both(cm_node_t *node, const char *code, const char *what,
+                        apr_pool_t *pool)
+{
+    is_str(inbox_value(node,
+                       apr_psprintf(pool,
+                                    "SELECT count(*) FROM items"
+                                    " WHERE code = '%s'",
+                                    code),
+                       pool),
+           "2", "%s: %s: both refer to the new record",
+           database_of(node->store), what);
+    is_str(
+        inbox_value(node, "SELECT count(*) FROM communicator_conflicts", pool),
+        "0", "  and no value is lost");
+}
+
+/* The peer gives a child the record whose key was changed here, or came
+ * changed; it does not know that yet. */
+static void test_late_child(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node =
+        make_node(store, CM_CONFLICT_NEWEST, " ON UPDATE CASCADE", pool);
+
+    database_run(store, "DELETE FROM outbound_messages");
+    database_run(store, "UPDATE codes SET code = 'c'");
+    database_run(store, "UPDATE codes SET code = 'd'");
+    is_int(inbox_take(node, 2, "[" ITEM_OF(3, 8) "]", pool), 1,
+           "%s: a child of a record whose key was changed twice comes",
+           database_of(store));
+    expect_both(node, "d", "changed here", pool);
+}
+
+/* A peer that is told of the change by one node, and of the child by another:
+ * a hub. */
+static void test_late_at_hub(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node =
+        make_node(store, CM_CONFLICT_NEWEST, " ON UPDATE CASCADE", pool);
+
+    database_run(store, "DELETE FROM outbound_messages");
+    (void)inbox_take(node, 2, "[" NEW(3, "b") "," END(4, "b") "]", pool);
+    (void)inbox_take(node, 4, "[" ITEM_OF(5, 8) "]", pool);
+    expect_both(node, "b", "in its row", pool);
+}
+
+/* The same where the row could not be renamed: the delete names the heir. */
+static void test_late_by_delete(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, CM_CONFLICT_NEWEST, "", pool);
+
+    database_run(store, "DELETE FROM outbound_messages");
+    (void)inbox_take(node, 2, "[" NEW(3, "b") "," END(4, "b") "]", pool);
+    (void)inbox_take(node, 4, "[" ITEM_OF(5, 8) "]", pool);
+    expect_both(node, "b", "in a row of its own", pool);
+    database_run(store, "DELETE FROM items");
+    database_run(store, "DELETE FROM codes");
+    (void)inbox_take(node, 5, "[" ITEM_OF(6, 9) "]", pool);
+    is_str(inbox_value(node, "SELECT count(*) FROM items", pool), "0",
+           "  but a child goes with a deleted one");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -217,6 +280,9 @@ int main(void)
     database_each("in the way", test_in_the_way);
     database_each("held", test_held);
     database_each("ahead", test_ahead);
+    database_each("late", test_late_child);
+    database_each("late at a hub", test_late_at_hub);
+    database_each("late, by the delete", test_late_by_delete);
     apr_terminate();
     return done_testing();
 }

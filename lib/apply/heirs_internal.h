@@ -1,0 +1,28 @@
+/* The record that continues another one, whose key was changed (heirs.c). Only
+ * for lib/apply. */
+#ifndef CM_APPLY_HEIRS_INTERNAL_H
+#define CM_APPLY_HEIRS_INTERNAL_H
+
+#include "apply/internal.h"
+
+/* Return who continues RECORD, whose key was changed, as the message that
+ * deletes it says; NULL if it says nothing. */
+cm_identity_t cm_heirs_first(const cm_record_t *record);
+
+/* Return whether the record that continues RECORD, which is to be deleted,
+ * comes in this run, but is not here yet. */
+int cm_heirs_are_coming(const cm_record_t *record);
+
+/* Before RECORD is deleted, because its key was changed: let what refers to it
+ * here refer to the record that continues it, if that is here. */
+cm_error_t *cm_heirs_adopt(cm_run_t *run, const cm_record_t *record,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Let the rows of TABLE that hold FORMER in COLUMN hold HEIR, or NULL; *MOVED
+ * counts them. */
+cm_error_t *cm_heirs_move(apr_int64_t *moved, cm_run_t *run,
+                          const cm_table_t *table, const cm_column_t *column,
+                          const char *former, const char *heir,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+#endif
