@@ -23,7 +23,7 @@ static cm_error_t *run_command(const sync_client_t *client)
 {
     const char *command = client->settings->client.after_command;
     apr_array_header_t *models;
-    const char *notes;
+    cm_after_notes_t notes;
     cm_error_t *err;
 
     if (!command)
@@ -34,7 +34,7 @@ static cm_error_t *run_command(const sync_client_t *client)
     err = with_hint(sync_process_run(DIRECTIVE, command, models, "",
                                      MOST_SECONDS, client->pool),
                     client->pool);
-    CM_TRY(cm_after_told(client->node, notes, err, client->pool));
+    CM_TRY(cm_after_told(client->node, &notes, err, client->pool));
     return err;
 }
 

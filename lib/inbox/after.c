@@ -148,17 +148,26 @@ static cm_error_t *do_one(int *done, cm_node_t *node, const char *models,
     return NULL;
 }
 
-/* It has failed: one note is enough from now on, so they do not become many. */
-static cm_error_t *keep_one(cm_node_t *node, const char *ids, apr_pool_t *pool)
+/* Remove the notes IDS ("": none) in a transaction. */
+static cm_error_t *forget_now(cm_node_t *node, const char *ids,
+                              apr_pool_t *pool)
 {
-    const char *others = strchr(ids, ',');
     apr_int64_t removed;
 
-    if (!others)
+    if (!*ids)
         return NULL;
     CM_TRY(cm_transaction_begin(node->store, pool));
-    return cm_transaction_end(node->store,
-                              forget(&removed, node, others + 1, pool), pool);
+    return cm_transaction_end(node->store, forget(&removed, node, ids, pool),
+                              pool);
+}
+
+/* Return the IDS behind the first. When something has failed, one note about it
+ * is enough, so that they do not become many. */
+static const char *behind_first(const char *ids)
+{
+    const char *comma = strchr(ids, ',');
+
+    return comma ? comma + 1 : "";
 }
 
 static cm_error_t *note_failure(apr_array_header_t *failures, cm_node_t *node,
@@ -177,7 +186,7 @@ static cm_error_t *note_failure(apr_array_header_t *failures, cm_node_t *node,
                 "the next run"};
 
     APR_ARRAY_PUSH(failures, const cm_error_t *) = failure;
-    CM_TRY(keep_one(node, ids, pool));
+    CM_TRY(forget_now(node, behind_first(ids), pool));
     return cm_problem_keep(node, &problem, pool);
 }
 
@@ -234,43 +243,53 @@ cm_error_t *cm_after_run(int *done, apr_array_header_t **failures,
                : NULL;
 }
 
-cm_error_t *cm_after_changed(apr_array_header_t **models, const char **notes,
-                             cm_node_t *node, apr_pool_t *result_pool)
+/* Return LIST and IDS as one list. */
+static const char *joined(const char *list, const char *ids, apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, list, *list && *ids ? "," : "", ids, NULL);
+}
+
+cm_error_t *cm_after_changed(apr_array_header_t **models,
+                             cm_after_notes_t *notes, cm_node_t *node,
+                             apr_pool_t *result_pool)
 {
     apr_hash_index_t *index;
     apr_hash_t *ids;
 
-    *notes = "";
+    notes->first = notes->others = "";
     *models = apr_array_make(result_pool, 4, sizeof(const char *));
     CM_TRY_FOR(read_notes(&ids, node, 1, result_pool), result_pool,
                "cannot read what has changed since the last run");
     for (index = apr_hash_first(result_pool, ids); index;
          index = apr_hash_next(index)) {
         const char *name = (const char *)apr_hash_this_key(index) + 1;
+        const char *numbers = apr_hash_this_val(index);
 
         APR_ARRAY_PUSH(*models, const char *) = name;
-        *notes = apr_pstrcat(result_pool, *notes, **notes ? "," : "",
-                             (const char *)apr_hash_this_val(index), NULL);
+        notes->first =
+            joined(notes->first,
+                   apr_pstrmemdup(result_pool, numbers, strcspn(numbers, ",")),
+                   result_pool);
+        notes->others =
+            joined(notes->others, behind_first(numbers), result_pool);
     }
     return NULL;
 }
 
-cm_error_t *cm_after_told(cm_node_t *node, const char *notes,
+cm_error_t *cm_after_told(cm_node_t *node, const cm_after_notes_t *notes,
                           const cm_error_t *failed, apr_pool_t *scratch_pool)
 {
     cm_problem_t problem = {.severity = CM_SEVERITY_WARNING,
                             .peer = node->settings->name,
                             .kind = KIND_COMMAND};
-    apr_int64_t removed;
+    const char *all = joined(notes->first, notes->others, scratch_pool);
 
     if (failed) {
+        CM_TRY(forget_now(node, notes->others, scratch_pool));
         problem.text = cm_error_text(failed, scratch_pool);
         problem.hint = failed->hint;
         return cm_problem_keep(node, &problem, scratch_pool);
     }
-    CM_TRY(cm_transaction_begin(node->store, scratch_pool));
-    CM_TRY(cm_transaction_end(node->store,
-                              forget(&removed, node, notes, scratch_pool),
-                              scratch_pool));
+    CM_TRY(forget_now(node, all, scratch_pool));
     return cm_problem_end(node, problem.peer, KIND_COMMAND, scratch_pool);
 }

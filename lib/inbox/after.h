@@ -24,15 +24,21 @@ cm_error_t *cm_after_run(int *done, apr_array_header_t **failures,
                          cm_node_t *node,
                          apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
+/* What cm_after_changed() has read, for cm_after_told(): ids as "1,2,3". */
+typedef struct cm_after_notes_t {
+    const char *first;  /* one per model */
+    const char *others; /* more about the same models */
+} cm_after_notes_t;
+
 /* Find the models (*MODELS: const char *, each once) that have changed since
- * the program ran. *NOTES: for cm_after_told(). */
-cm_error_t *cm_after_changed(apr_array_header_t **models, const char **notes,
-                             cm_node_t *node,
+ * the program ran. */
+cm_error_t *cm_after_changed(apr_array_header_t **models,
+                             cm_after_notes_t *notes, cm_node_t *node,
                              apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 /* The program has been run with what NOTES say. If it FAILED (NULL: it ended
  * well), that is kept as a problem, and it is run again the next time. */
-cm_error_t *cm_after_told(cm_node_t *node, const char *notes,
+cm_error_t *cm_after_told(cm_node_t *node, const cm_after_notes_t *notes,
                           const cm_error_t *failed,
                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
