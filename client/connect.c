@@ -13,7 +13,8 @@
 #include "base/file.h"
 #include "service.h"
 
-#define PASSWORD_MAX 1024
+/* httpd accepts headers of 8190 bytes, and base64 makes four bytes of three. */
+#define PASSWORD_MAX 4096
 
 /* Return the uri= of PEER, with the path "/messages.json" when it has none. */
 static const char *complete(const cm_peer_settings_t *peer, apr_pool_t *pool)
@@ -50,6 +51,11 @@ static cm_error_t *read_line(const char **line, const char *path,
     if (rv != APR_SUCCESS && rv != APR_EOF)
         return file_failed(path, rv, pool);
     buffer[size] = '\0';
+    if (size == PASSWORD_MAX && !strpbrk(buffer, "\r\n"))
+        return CM_FAIL(pool, CM_CONFIG,
+                       "the first line of the file '%s' is too long (at most "
+                       "%d bytes)",
+                       path, PASSWORD_MAX - 1);
     buffer[strcspn(buffer, "\r\n")] = '\0';
     *line = apr_pstrdup(pool, buffer);
     if (!**line)

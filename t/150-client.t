@@ -138,6 +138,8 @@ subtest 'check, whatever fails' => sub {
     my %broken = (
         'is missing' => [74, sub { unlink $secret }],
         'is empty' => [78, sub { spew($secret, "\n"); chmod 0600, $secret }],
+        'is too long' => [78, sub { spew($secret, 'geheim' x 1000 . "\n");
+            chmod 0600, $secret }],
         'is open to others' => [78, sub { spew($secret, "geheim\n");
             chmod 0644, $secret }]);
 
