@@ -138,6 +138,8 @@ sub made_columns {
     $pair->sync('change on the other side');
     $pair->both_have('select a, b from made order by a',
         [[2, 4], [2, 4], [5, 10], [5, 10]], 'all are filled');
+    unlike($pair->{central}->sync('check')->{out}, qr/^FAIL +model made:/m,
+        'check accepts a key that only the database gives');
 }
 
 sub keys_of_text {

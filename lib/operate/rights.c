@@ -7,13 +7,15 @@
 
 /* Statements that touch no row still need the right to. They are rolled back
  * even when they succeed. A row can be inserted only where all columns can be
- * written: IS_OWN says that TABLE is Communicator's. */
+ * written: IS_OWN says that TABLE is Communicator's. COLUMN: one that can be
+ * written, or NULL. */
 static cm_error_t *try_rights(cm_store_t *store, const char *table,
                               const char *column, int is_own, apr_pool_t *pool)
 {
     const char *const statements[] = {
-        apr_pstrcat(pool, "UPDATE ", table, " SET ", column, " = ", column,
-                    " WHERE 1 = 0", NULL),
+        column ? apr_pstrcat(pool, "UPDATE ", table, " SET ", column, " = ",
+                             column, " WHERE 1 = 0", NULL)
+               : NULL,
         apr_pstrcat(pool, "DELETE FROM ", table, " WHERE 1 = 0", NULL),
         apr_pstrcat(pool, "INSERT INTO ", table, " SELECT * FROM ", table,
                     " WHERE 1 = 0", NULL)};
@@ -22,7 +24,7 @@ static cm_error_t *try_rights(cm_store_t *store, const char *table,
     int i;
 
     CM_TRY(cm_transaction_begin(store, pool));
-    for (i = 0; !err && i < count; i++)
+    for (i = column ? 0 : 1; !err && i < count; i++)
         err = cm_statement_run(NULL, store, statements[i], NULL, 0, pool);
     cm_transaction_rollback(store);
     return err;
@@ -103,13 +105,26 @@ static cm_error_t *try_own(cm_store_t *store, apr_pool_t *pool)
     return NULL;
 }
 
+/* Return a column of TABLE that can be written, the key if possible; NULL: the
+ * database gives all values. */
+static const char *written_column(const cm_table_t *table)
+{
+    int i;
+
+    if (!table->keys[0]->generated)
+        return table->keys[0]->quoted;
+    for (i = 0; i < table->column_count; i++)
+        if (!table->columns[i].generated)
+            return table->columns[i].quoted;
+    return NULL;
+}
+
 cm_error_t *cm_rights_check(cm_store_t *store, const cm_table_t *table,
                             apr_pool_t *scratch_pool)
 {
-    cm_error_t *err = table
-                          ? try_rights(store, table->quoted,
-                                       table->keys[0]->quoted, 0, scratch_pool)
-                          : try_own(store, scratch_pool);
+    cm_error_t *err = table ? try_rights(store, table->quoted,
+                                         written_column(table), 0, scratch_pool)
+                            : try_own(store, scratch_pool);
 
     if (!err || err->code == CM_UNAVAILABLE || err->code == CM_BUSY)
         return err;
