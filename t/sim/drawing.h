@@ -27,9 +27,13 @@ typedef struct sim_style_t {
                   */
 } sim_style_t;
 
-typedef struct sim_draw_t {
+typedef struct sim_draw_t sim_draw_t;
+typedef struct sim_scene_t sim_scene_t;
+
+struct sim_draw_t {
     sim_history_t *history;
     const sim_style_t *style;
+    const sim_scene_t *scene; /* or NULL */
     const sim_schema_t *schema;
     sim_random_t random;
     apr_pool_t *pool;
@@ -44,7 +48,7 @@ typedef struct sim_draw_t {
     int restores;
     int saved;       /* the node whose database is to be restored, -1: none */
     sim_step_t drop; /* the last SIM_DROP, or of another kind: none */
-} sim_draw_t;
+};
 
 /* Return a number from 0 to COUNT - 1. */
 int sim_draw_below(sim_draw_t *draw, int count);
@@ -57,5 +61,50 @@ sim_step_t *sim_draw_step(sim_draw_t *draw, sim_step_e kind, int node);
 
 /* Add a statement of an application, or several. */
 void sim_draw_statement(sim_draw_t *draw, int node, int session);
+
+/* Insert one row into TABLE at NODE, under a key that is hardly given yet.
+ * Returns its tag. */
+int sim_draw_row(sim_draw_t *draw, int node, int table);
+
+/* Return the key that the last step gives; and insert a row under KEY; NULL:
+ * the database gives it one. */
+const char *sim_draw_key(const sim_draw_t *draw);
+int sim_draw_row_under(sim_draw_t *draw, int node, int table, const char *key);
+
+/* Let COLUMN of what the last step inserts refer to the row TAG of PARENT. */
+void sim_draw_refer(sim_draw_t *draw, int column, int parent, int tag);
+
+/* Let COLUMN of what the last step inserts be TEXT, as SQL. */
+void sim_draw_put(sim_draw_t *draw, int column, const char *text);
+
+/* Let COLUMN, a text, of what the last step inserts be as long as it can. */
+void sim_draw_long(sim_draw_t *draw, int column);
+
+/* Give the row TAG of TABLE a new value in COLUMN, or another key
+ * (SIM_CELL_KEY). */
+void sim_draw_change(sim_draw_t *draw, int node, int table, int tag,
+                     int column);
+
+/* Delete the row TAG of TABLE. */
+void sim_draw_end(sim_draw_t *draw, int node, int table, int tag);
+
+/* --- history_scenes.c: steps that together show what chance seldom brings
+ * about. The other steps of such a history come between them, and before and
+ * after. --- */
+
+/* Return the scene called NAME; or, of those that SCHEMA allows, one that the
+ * SEED chooses, which is mostly NULL. */
+const sim_scene_t *sim_scene_find(const char *name);
+const sim_scene_t *sim_scene_choose(const sim_schema_t *schema,
+                                    apr_uint64_t seed);
+
+/* Return whether SCHEMA allows SCENE. */
+int sim_scene_fits(const sim_scene_t *scene, const sim_schema_t *schema);
+
+/* Return the style of the other steps. */
+const char *sim_scene_style(const sim_scene_t *scene);
+
+/* Add the steps of the scene of DRAW. */
+void sim_scene_draw(sim_draw_t *draw);
 
 #endif

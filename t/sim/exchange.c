@@ -17,6 +17,7 @@
 #include "beside.h"
 #include "gone.h"
 #include "judge.h"
+#include "kept.h"
 #include "liar.h"
 #include "parked.h"
 #include "restore.h"
@@ -380,6 +381,7 @@ int sim_exchange_decide(sim_world_t *world, int number)
     apr_pool_t *pool = world->step_pool;
     apr_array_header_t *rows;
     const char *question = NULL;
+    sim_kept_t kept = {NULL, -1};
     int alone, done;
 
     sim_clock_at(number);
@@ -392,6 +394,9 @@ int sim_exchange_decide(sim_world_t *world, int number)
         sim_parked_give_up(world, number, row->peer, row->message.id);
     if (row)
         question = sim_asked_begin(world, number, row->peer, &row->message);
+    if (question && row->message.id % 2)
+        kept = sim_kept_begin(world, number, row->peer, row->message.id,
+                              row->message.reason);
     alone = row != NULL;
     if (!alone)
         row = undecided(world, number, rows, "of the same record is parked");
@@ -404,6 +409,7 @@ int sim_exchange_decide(sim_world_t *world, int number)
     done = sim_world_must(world, "decide",
                           alone ? decide(node, row, pool)
                                 : decide_all(node, rows, row, pool));
+    sim_kept_end(world, number, kept);
     if (question)
         sim_asked_end(world, number, question, row->peer, row->message.id);
     return done;

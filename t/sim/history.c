@@ -272,25 +272,23 @@ static const sim_style_t *find_style(const char *name)
 
 int sim_history_has_style(const char *name)
 {
-    return find_style(name) != NULL;
+    return find_style(name) || sim_scene_find(name);
 }
 
-void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
-                      apr_uint64_t seed, int count, const char *style,
-                      apr_pool_t *pool)
+int sim_history_fits(const char *style, const sim_schema_t *schema)
 {
-    sim_draw_t *draw = apr_pcalloc(pool, sizeof(*draw));
+    const sim_scene_t *scene = sim_scene_find(style);
+
+    return !scene || sim_scene_fits(scene, schema);
+}
+
+/* Choose a scene and a style; STYLE names one of them, or is NULL. */
+static void choose_style(sim_draw_t *draw, apr_uint64_t seed, const char *style)
+{
+    const sim_schema_t *schema = draw->schema;
     sim_random_t rare = sim_random_begin(seed, "rare styles");
     sim_random_t rarest = sim_random_begin(seed, "rarest styles");
 
-    draw->history = history;
-    draw->schema = schema;
-    draw->random = sim_random_begin(seed, "history");
-    draw->pool = pool;
-    history->seed = seed;
-    history->schema = schema;
-    history->steps = apr_array_make(pool, count + 8, sizeof(sim_step_t));
-    draw->level = sim_draw_below(draw, 4);
     draw->style = &styles[sim_draw_below(draw, RARE)];
     if (sim_random_chance(&rare, 12))
         draw->style = &styles[RARE + sim_random_below(&rare, RAREST - RARE)];
@@ -305,8 +303,29 @@ void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
     if (sim_random_chance(&rarest, 6))
         draw->style =
             &styles[RAREST + sim_random_below(&rarest, STYLES - RAREST)];
+    draw->scene =
+        style ? sim_scene_find(style) : sim_scene_choose(schema, seed);
+    if (draw->scene)
+        style = sim_scene_style(draw->scene);
     if (style)
         draw->style = find_style(style);
+}
+
+void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
+                      apr_uint64_t seed, int count, const char *style,
+                      apr_pool_t *pool)
+{
+    sim_draw_t *draw = apr_pcalloc(pool, sizeof(*draw));
+
+    draw->history = history;
+    draw->schema = schema;
+    draw->random = sim_random_begin(seed, "history");
+    draw->pool = pool;
+    history->seed = seed;
+    history->schema = schema;
+    history->steps = apr_array_make(pool, count + 8, sizeof(sim_step_t));
+    draw->level = sim_draw_below(draw, 4);
+    choose_style(draw, seed, style);
     draw->restores = draw->level > 1 &&
                      sim_draw_chance(draw, draw->style->restores) &&
                      !has_publisher(draw->schema);
@@ -317,7 +336,9 @@ void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
             schema->databases[node] == SIM_SQLITE ? 0 : sim_draw_below(draw, 2);
         int choice = sim_draw_below(draw, 100);
 
-        if (choice < 70)
+        if (draw->scene && sim_draw_chance(draw, 20))
+            sim_scene_draw(draw);
+        else if (choice < 70)
             draw_work(draw, node, session);
         else if (choice < (draw->restores ? 88 : 100 - draw->style->odd) ||
                  !draw->level)

@@ -102,8 +102,11 @@ void sim_history_make(sim_history_t *history, const sim_schema_t *schema,
                       apr_uint64_t seed, int count, const char *style,
                       apr_pool_t *pool);
 
-/* Return whether NAME is that of a style. */
+/* Return whether NAME is that of a style, or of a scene. */
 int sim_history_has_style(const char *name);
+
+/* Return whether SCHEMA allows histories in STYLE: scenes need some. */
+int sim_history_fits(const char *style, const sim_schema_t *schema);
 
 /* Return STEP as SQL, or NULL when it has none, or nothing is left of it. */
 const char *sim_history_sql(const sim_schema_t *schema, const sim_step_t *step,

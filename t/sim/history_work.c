@@ -5,6 +5,9 @@
 
 #include <apr_strings.h>
 
+#define FRESH_KEYS 60 /* more than other steps give */
+#define LONG       90 /* letters, of the 100 that a text may have */
+
 int sim_draw_below(sim_draw_t *draw, int count)
 {
     return sim_random_below(&draw->random, count);
@@ -227,8 +230,8 @@ static void draw_tied(sim_draw_t *draw, int node, int session, int number)
 {
     const sim_table_t *tables = draw->schema->tables;
     const int other = tables[number].columns[tables[number].tied].parent;
-    const char *one_key = key_of(draw, &tables[number], 60);
-    const char *other_key = key_of(draw, &tables[other], 60);
+    const char *one_key = key_of(draw, &tables[number], FRESH_KEYS);
+    const char *other_key = key_of(draw, &tables[other], FRESH_KEYS);
 
     sim_draw_step(draw, SIM_BEGIN, node)->session = session;
     insert_tied(draw, node, session, number, one_key, other_key);
@@ -430,4 +433,104 @@ void sim_draw_statement(sim_draw_t *draw, int node, int session)
         draw_delete(draw, node, session, number);
     else
         draw_swap(draw, node, session, number);
+}
+
+static sim_step_t *last_step(const sim_draw_t *draw)
+{
+    return &APR_ARRAY_IDX(draw->history->steps, draw->history->steps->nelts - 1,
+                          sim_step_t);
+}
+
+int sim_draw_row_under(sim_draw_t *draw, int node, int table, const char *key)
+{
+    const int tag = draw->tags[table];
+    apr_array_header_t *cells;
+
+    draw->again = key;
+    draw_insert(draw, node, 0, table);
+    draw->again = NULL;
+    last_step(draw)->kind = SIM_INSERT;
+    last_step(draw)->rows = 1;
+    cells = last_step(draw)->cells[0];
+    if (!key && APR_ARRAY_IDX(cells, 0, sim_cell_t).column == SIM_CELL_KEY)
+        memmove(cells->elts, cells->elts + sizeof(sim_cell_t),
+                sizeof(sim_cell_t) * (size_t)--cells->nelts);
+    return tag;
+}
+
+int sim_draw_row(sim_draw_t *draw, int node, int table)
+{
+    return sim_draw_row_under(
+        draw, node, table,
+        key_of(draw, &draw->schema->tables[table], FRESH_KEYS));
+}
+
+const char *sim_draw_key(const sim_draw_t *draw)
+{
+    return APR_ARRAY_IDX(last_step(draw)->cells[0], 0, sim_cell_t).text;
+}
+
+/* Let CELL take the place of that of its column in what the last step inserts.
+ */
+static void put(sim_draw_t *draw, sim_cell_t made)
+{
+    const apr_array_header_t *cells = last_step(draw)->cells[0];
+    int i;
+
+    for (i = 0; i < cells->nelts; i++)
+        if (APR_ARRAY_IDX(cells, i, sim_cell_t).column == made.column)
+            APR_ARRAY_IDX(cells, i, sim_cell_t) = made;
+}
+
+void sim_draw_refer(sim_draw_t *draw, int column, int parent, int tag)
+{
+    put(draw, (sim_cell_t){.column = column,
+                           .parent = parent,
+                           .tag = tag_name(draw, parent, tag)});
+}
+
+void sim_draw_put(sim_draw_t *draw, int column, const char *text)
+{
+    put(draw, (sim_cell_t){.column = column, .text = text});
+}
+
+void sim_draw_long(sim_draw_t *draw, int column)
+{
+    char letters[4 * LONG + 1];
+    int i;
+
+    for (i = 0; i < LONG; i++)
+        memcpy(letters + 4 * i, "\xf0\x9f\x90\x98", 5);
+    sim_draw_put(draw, column,
+                 apr_psprintf(draw->pool, "'v%d%s'", ++draw->words, letters));
+}
+
+/* Add a step of KIND about the row TAG of TABLE. */
+static sim_step_t *step_about(sim_draw_t *draw, sim_step_e kind, int node,
+                              int table, int tag)
+{
+    sim_step_t *step = sim_draw_step(draw, kind, node);
+
+    step->table = table;
+    step->where =
+        apr_psprintf(draw->pool, "tag = '%s'", tag_name(draw, table, tag));
+    return step;
+}
+
+void sim_draw_change(sim_draw_t *draw, int node, int table, int tag, int column)
+{
+    const sim_table_t *changed = &draw->schema->tables[table];
+    sim_step_t *step = step_about(draw, SIM_UPDATE, node, table, tag);
+
+    step->cells[0] = apr_array_make(draw->pool, 1, sizeof(sim_cell_t));
+    cell(step->cells[0], column,
+         column == SIM_CELL_KEY
+             ? key_of(draw, changed, FRESH_KEYS)
+             : sim_kind_plain(changed->columns[column].kind, ++draw->words,
+                              draw->schema->databases[node], draw->pool));
+}
+
+void sim_draw_end(sim_draw_t *draw, int node, int table, int tag)
+{
+    (void)step_about(draw, SIM_DELETE, node, table, tag);
 }

@@ -149,11 +149,12 @@ static int is_asked_for(const options_t *options, apr_uint64_t seed)
 {
     sim_schema_t schema;
 
-    if (!options->with)
+    if (!options->with && !options->style)
         return 1;
     sim_schema_make(&schema, seed / HISTORIES, nodes_of(options, seed),
                     options->databases);
-    return sim_schema_is_like(&schema, options->with);
+    return (!options->with || sim_schema_is_like(&schema, options->with)) &&
+           (!options->style || sim_history_fits(options->style, &schema));
 }
 
 static int play_all(options_t *options)

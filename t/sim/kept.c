@@ -1,0 +1,73 @@
+/* See kept.h. */
+#include "kept.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "message.h"
+
+/* Return the column of TABLE that REASON, "'COLUMN' was changed ...", is about;
+ * -1: none that holds values of its own. */
+static int column_of(const sim_table_t *table, const char *reason)
+{
+    int i;
+
+    for (i = 0; i < table->count; i++) {
+        const char *name = table->columns[i].name;
+
+        if (*reason == '\'' && !strncmp(reason + 1, name, strlen(name)) &&
+            reason[1 + strlen(name)] == '\'' &&
+            table->columns[i].kind != SIM_REFERENCE && !table->columns[i].names)
+            return i;
+    }
+    return -1;
+}
+
+sim_kept_t sim_kept_begin(sim_world_t *world, int number, const char *peer,
+                          apr_int64_t id, const char *reason)
+{
+    sim_node_t *node = &world->nodes[number];
+    apr_pool_t *pool = world->step_pool;
+    sim_message_t parked = {.world = world,
+                            .node = node,
+                            .session = node->beside,
+                            .rows = sim_rows_read(node, node->beside, pool),
+                            .pool = pool};
+    const apr_array_header_t *found = sim_node_select(
+        parked.session, SIM_MESSAGE_SELECT, SIM_MESSAGE_COLUMNS, pool);
+    sim_kept_t kept = {NULL, -1};
+    int i;
+
+    for (i = 0; i < found->nelts && !kept.row; i++) {
+        sim_message_take(&parked, APR_ARRAY_IDX(found, i, const char **));
+        if (!strcmp(parked.peer, peer) && apr_atoi64(parked.id) == id)
+            kept.row = parked.row;
+    }
+    if (kept.row)
+        kept.column =
+            column_of(&world->schema->tables[kept.row->table], reason);
+    if (kept.column < 0)
+        kept.row = NULL;
+    return kept;
+}
+
+void sim_kept_end(sim_world_t *world, int number, sim_kept_t kept)
+{
+    sim_node_t *node = &world->nodes[number];
+    const char *before, *after;
+    const sim_row_t *row;
+
+    if (!kept.row)
+        return;
+    row = sim_rows_find(sim_rows_read(node, node->beside, world->step_pool),
+                        kept.row->table, kept.row->name);
+    before = kept.row->values[kept.column];
+    after = row ? row->values[kept.column] : before;
+    if (before && after ? strcmp(before, after) != 0 : before != after)
+        sim_world_fail(world, "kept",
+                       "%s of t%d at %s: a person has kept %s, and it is %s",
+                       kept.row->name, kept.row->table,
+                       sim_schema_node_name(number), before ? before : "NULL",
+                       after ? after : "NULL");
+}
