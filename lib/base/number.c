@@ -177,13 +177,10 @@ static const char *shortest(double number, int bytes, apr_pool_t *pool)
     /* Those next to 0 have few digits: more would not be theirs. */
     if (fabs(number) < (bytes == 4 ? FLT_MIN : DBL_MIN))
         digits = 1;
-    for (; digits < most; digits++) {
+    do
         snprintf(text, sizeof(text), "%.*g", digits, number);
-        if (bytes == 4 ? strtof(text, NULL) == (float)number
-                       : strtod(text, NULL) == number)
-            break;
-    }
-    snprintf(text, sizeof(text), "%.*g", digits, number);
+    while (digits++ < most && (bytes == 4 ? strtof(text, NULL) != (float)number
+                                          : strtod(text, NULL) != number));
     return apr_pstrdup(pool, text);
 }
 
