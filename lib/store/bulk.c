@@ -173,10 +173,13 @@ cm_error_t *cm_bulk_delete(apr_int64_t *deleted, cm_store_t *store,
                            const cm_bulk_t *bulk, apr_pool_t *scratch_pool)
 {
     const cm_dialect_ops_t *ops = store->dialect->ops;
-    const int any = ops->remove_any && cm_bulk_chunk_can_search(bulk);
+    const char *template = ops->remove;
 
-    return run(deleted, store, any ? ops->remove_any : ops->remove, bulk,
-               scratch_pool);
+    if (ops->remove_listed && bulk->column_count == 1)
+        template = ops->remove_listed;
+    else if (ops->remove_any && cm_bulk_chunk_can_search(bulk))
+        template = ops->remove_any;
+    return run(deleted, store, template, bulk, scratch_pool);
 }
 
 /* Return the error of FOUND rows where CHUNK has inserted more. */

@@ -217,6 +217,9 @@ static const char *part(const void *baton, const char *name, apr_pool_t *pool)
         return listed_keys(chunk, pool);
     if (!strcmp(name, "listed_assignments"))
         return listed_assignments(chunk, pool);
+    if (!strcmp(name, "cells")) /* of all rows */
+        return cm_dialect_repeat("%s", ", ", chunk->rows * bulk->column_count,
+                                 pool);
     if (!strcmp(name, "parameters")) /* of one row, a statement of its own */
         return cm_dialect_repeat("%s", ", ", bulk->column_count, pool);
     if (!strcmp(name, "condition"))

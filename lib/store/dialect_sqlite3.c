@@ -231,6 +231,7 @@ static const cm_dialect_ops_t ops = {
     .assign = "",
     /* Row by row: it compares lists of composite keys each with each. */
     .remove = "DELETE FROM {table} AS t WHERE ({key_columns}) = ({parameters})",
+    .remove_listed = "DELETE FROM {table} WHERE {first_column} IN ({cells})",
     .select =
         "SELECT {expressions} FROM {source} CROSS JOIN {table} AS t ON {match}",
     .lock = "",

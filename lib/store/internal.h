@@ -124,6 +124,8 @@ typedef struct cm_dialect_ops_t {
     const char *select_any, *remove_any; /* the same where all rows that are
                                             searched for differ only in the
                                             first column of the key; NULL: no */
+    const char *remove_listed; /* the same where the key is the only column;
+                                  NULL: no */
     const char *update_listed; /* with a list of keys, where one integer is the
                                   key; NULL: never */
     const char *match;  /* the condition for a key: its column, its value */

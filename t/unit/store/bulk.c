@@ -171,6 +171,10 @@ static void keys(cm_store_t *store, apr_pool_t *pool)
     bulk->column_count = bulk->cells->nelts = 1;
     database_must(cm_bulk_delete(&count, store, bulk, pool));
     is_int(count, 1, "%s: one of them is deleted", of);
+    bulk->cells->nelts = 0;
+    cm_bulk_row(bulk, "tttt", "-5", NULL, "0", "-5");
+    database_must(cm_bulk_delete(&count, store, bulk, pool));
+    is_int(count, 2, "%s: a key given twice is deleted once", of);
 }
 
 /* Return the rows with ids FIRST to LAST of "it's \\me", each twice, and one
