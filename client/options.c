@@ -384,8 +384,9 @@ void sync_options_help(const sync_options_t *options)
     printf("\nOptions:\n");
     help_options(SYNC_FOR_ALL);
     printf("\nExit status is one of sysexits(3): 0 done, 64 usage, 65 data, "
-           "69 nothing there,\n75 try again later, 76 protocol, 77 refused, "
-           "78 configuration.\nMore in communicator-sync(8).\n");
+           "69 nothing there,\n70 database or internal, 74 file, 75 try again "
+           "later, 76 protocol, 77 refused,\n78 configuration.\n"
+           "More in communicator-sync(8).\n");
 }
 
 void sync_options_version(void)

@@ -128,6 +128,8 @@ same('reasons to fail', 25, \@pairs,
     [map { s/ \| / /r } $guide =~ /^\| ([A-Z_]+ \| \d+) \|/mg]);
 same('exit statuses', 9, [map { /(\d+)/ } @pairs, '0'],
     [section($sync, 'EXIT STATUS') =~ /^\.It (\d+)/mg]);
+same('exit statuses in --help', 9, [map { /(\d+)/ } @pairs, '0'],
+    [($help =~ /^Exit status (.*)/ms)[0] =~ /\b(\d+) [a-z]/g]);
 
 my @numbers = slurp("$top/lib/exchange/log.h") =~ /define (CM\d{4})/g;
 same('numbers of the log', 30, \@numbers,
