@@ -88,6 +88,7 @@ cm_error_t *cm_apply_run(cm_apply_t *apply, apr_pool_t *scratch_pool)
     CM_TRY(cm_rounds_settle(run, scratch_pool));
     CM_TRY(cm_group_write_cycles(run, scratch_pool));
     CM_TRY(cm_rounds_delete(run, scratch_pool));
+    CM_TRY(cm_vacate_formers(run, scratch_pool));
     CM_TRY(cm_rename_late(run, scratch_pool));
     CM_TRY(cm_apply_retry(run, scratch_pool));
     report(run);

@@ -59,8 +59,7 @@ cm_entry_t *cm_directory_parent(cm_run_t *run, const cm_attribute_t *attribute)
                  : NULL;
 }
 
-/* Return the entry of the record that continues that of ENTRY, or NULL. */
-static cm_entry_t *heir_of(cm_run_t *run, const cm_entry_t *entry)
+cm_entry_t *cm_directory_heir(cm_run_t *run, const cm_entry_t *entry)
 {
     const cm_mapping_t *mapping = entry->found->mapping;
 
@@ -79,8 +78,8 @@ cm_entry_t *cm_directory_parent_now(cm_run_t *run,
     int i;
 
     for (i = 0; heir && !column->is_key && i < MOST_HEIRS; i++) {
-        heir = heir_of(run, parent);
-        if (heir && heir->found->mapping)
+        heir = cm_directory_heir(run, parent);
+        if (heir)
             parent = heir;
     }
     return parent;
@@ -148,7 +147,7 @@ static cm_error_t *refresh_list(apr_array_header_t **heirs, cm_run_t *run,
         if (!mapping)
             continue;
         take_mapping(run, entry, mapping);
-        heir = heir_of(run, cm_directory_main(entry));
+        heir = cm_directory_heir(run, cm_directory_main(entry));
         if (heir && !heir->found->mapping)
             APR_ARRAY_PUSH(*heirs, cm_entry_t *) = heir;
     }

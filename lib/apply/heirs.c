@@ -38,24 +38,33 @@ cm_identity_t cm_heirs_first(const cm_record_t *record)
                : (cm_identity_t){NULL, NULL};
 }
 
-/* Return the record that continues RECORD in the end, or NULL: its key may have
- * changed more than once. */
-static const cm_entry_t *heir_of(const cm_record_t *record)
+/* Return the record that continues that of ENTRY, in this run or before, or
+ * NULL. */
+static const cm_entry_t *next_of(cm_run_t *run, const cm_entry_t *entry)
+{
+    const cm_task_t *end = end_of(entry->record);
+
+    return end ? cm_directory_main(end->counterpart)
+               : cm_directory_heir(run, entry);
+}
+
+const cm_entry_t *cm_heirs_last(cm_run_t *run, const cm_record_t *record)
 {
     const cm_task_t *end = end_of(record);
-    const cm_entry_t *heir = NULL;
+    const cm_entry_t *heir = NULL, *next;
     int i;
 
-    for (i = 0; end && i < MOST_HEIRS; i++) {
-        heir = cm_directory_main(end->counterpart);
-        end = end_of(heir->record);
+    next = end ? cm_directory_main(end->counterpart) : NULL;
+    for (i = 0; next && i < MOST_HEIRS; i++) {
+        heir = next;
+        next = next_of(run, heir);
     }
     return heir && heir->record != record ? heir : NULL;
 }
 
-int cm_heirs_are_coming(const cm_record_t *record)
+int cm_heirs_are_coming(cm_run_t *run, const cm_record_t *record)
 {
-    const cm_entry_t *heir = heir_of(record);
+    const cm_entry_t *heir = cm_heirs_last(run, record);
 
     return heir && !heir->found->mapping && heir->record &&
            cm_rounds_pending(heir->record);
@@ -93,10 +102,24 @@ static cm_error_t *move_children(apr_int64_t *moved, cm_run_t *run,
     return NULL;
 }
 
-/* A column of a key stays: its row would be another record. */
-static cm_error_t *move_all(apr_int64_t *moved, cm_run_t *run,
-                            const cm_model_t *model, const char *former,
-                            const char *heir, apr_pool_t *pool)
+/* Return whether COLUMN refers to records of MODEL, and may refer to another
+ * one: a column of a key stays, as its row would be another record. */
+static int may_move(const cm_column_t *column, const cm_model_t *model)
+{
+    return column->reference && !strcmp(column->reference, model->name) &&
+           !column->is_key && !column->generated;
+}
+
+/* Does something with what refers by COLUMN of TABLE to the row FORMER. */
+typedef cm_error_t *(*child_t)(apr_int64_t *count, cm_run_t *run,
+                               const cm_table_t *table,
+                               const cm_column_t *column, const char *former,
+                               const char *heir, apr_pool_t *pool);
+
+/* Do that for all columns that may refer to records of MODEL. */
+static cm_error_t *for_children(child_t act, apr_int64_t *count, cm_run_t *run,
+                                const cm_model_t *model, const char *former,
+                                const char *heir, apr_pool_t *pool)
 {
     const apr_array_header_t *models = run->node->settings->models;
     int i, j;
@@ -108,14 +131,10 @@ static cm_error_t *move_all(apr_int64_t *moved, cm_run_t *run,
         if (!child->columns.references->nelts)
             continue;
         CM_TRY(cm_node_table(&table, run->node, child, pool));
-        for (j = 0; j < table->column_count; j++) {
-            const cm_column_t *column = &table->columns[j];
-
-            if (column->reference && !strcmp(column->reference, model->name) &&
-                !column->is_key && !column->generated)
-                CM_TRY(move_children(moved, run, table, column, former, heir,
-                                     pool));
-        }
+        for (j = 0; j < table->column_count; j++)
+            if (may_move(&table->columns[j], model))
+                CM_TRY(act(count, run, table, &table->columns[j], former, heir,
+                           pool));
     }
     return NULL;
 }
@@ -130,7 +149,7 @@ static cm_error_t *adopt(cm_run_t *run, const cm_model_t *model,
     cm_error_t *err;
 
     CM_TRY(cm_transaction_savepoint(store, "heirs", pool));
-    err = move_all(&moved, run, model, former, heir, pool);
+    err = for_children(move_children, &moved, run, model, former, heir, pool);
     if (err && cm_write_is_fatal(run, err))
         return err;
     if (err)
@@ -142,13 +161,51 @@ static cm_error_t *adopt(cm_run_t *run, const cm_model_t *model,
     return cm_missing_note(run->node, model, ids, pool);
 }
 
+/* Add to *COUNT the rows that refer by COLUMN of TABLE to FORMER. */
+static cm_error_t *count_children(apr_int64_t *count, cm_run_t *run,
+                                  const cm_table_t *table,
+                                  const cm_column_t *column, const char *former,
+                                  const char *heir, apr_pool_t *pool)
+{
+    const cm_bulk_column_t key = {column->quoted, column->type};
+    cm_bulk_t *bulk = cm_bulk_create(table->quoted, &key, 1, 1, pool);
+    cm_rows_t *rows;
+
+    (void)heir;
+    cm_bulk_row(bulk, "t", former);
+    CM_TRY(cm_bulk_select(&rows, run->node->store, "1", bulk, NULL, 0, pool));
+    *count += rows->count;
+    return NULL;
+}
+
+/* RECORD is continued by HEIR, which is not here, and may still come: wait for
+ * it while rows refer to RECORD. */
+static cm_error_t *await(cm_run_t *run, const cm_record_t *record,
+                         const cm_entry_t *heir, apr_pool_t *pool)
+{
+    const cm_model_t *model = record->table->model;
+    apr_int64_t count = 0;
+
+    if (heir->found->mapping)
+        return NULL;
+    CM_TRY(for_children(count_children, &count, run, model,
+                        record->here->local_id, NULL, pool));
+    return count ? CM_FAIL(run->pool, CM_WAITS,
+                           "its key was changed: what refers to it waits for "
+                           "'%s' of model '%s', which is not here",
+                           heir->identity.original_id, model->name)
+                 : NULL;
+}
+
 cm_error_t *cm_heirs_adopt(cm_run_t *run, const cm_record_t *record,
                            apr_pool_t *scratch_pool)
 {
-    const cm_entry_t *heir = heir_of(record);
+    const cm_entry_t *heir = cm_heirs_last(run, record);
 
-    if (!heir || !heir->found->local_id)
+    if (!heir)
         return NULL;
+    if (!heir->found->local_id)
+        return await(run, record, heir, scratch_pool);
     return adopt(run, record->table->model, record->here->local_id,
                  heir->found->local_id, scratch_pool);
 }

@@ -9,9 +9,13 @@
  * deletes it says; NULL if it says nothing. */
 cm_identity_t cm_heirs_first(const cm_record_t *record);
 
+/* Return the record that continues RECORD in the end, as the message says that
+ * deletes it, or NULL: its key may have changed more than once. */
+const cm_entry_t *cm_heirs_last(cm_run_t *run, const cm_record_t *record);
+
 /* Return whether the record that continues RECORD, which is to be deleted,
  * comes in this run, but is not here yet. */
-int cm_heirs_are_coming(const cm_record_t *record);
+int cm_heirs_are_coming(cm_run_t *run, const cm_record_t *record);
 
 /* Before RECORD is deleted, because its key was changed: let what refers to it
  * here refer to the record that continues it, if that is here. */

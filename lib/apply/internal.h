@@ -256,6 +256,10 @@ cm_entry_t *cm_directory_parent_now(cm_run_t *run,
                                     const cm_attribute_t *attribute,
                                     const cm_column_t *column);
 
+/* Return the entry of the record that continues that of ENTRY, as its tombstone
+ * says, or NULL. */
+cm_entry_t *cm_directory_heir(cm_run_t *run, const cm_entry_t *entry);
+
 /* Point ENTRY to what was found: MAPPING and LOCAL_ID, which both may be NULL.
  */
 void cm_directory_set(cm_run_t *run, cm_entry_t *entry,
@@ -557,6 +561,12 @@ cm_error_t *cm_group_write(int *done, cm_run_t *run,
  * written. */
 cm_error_t *cm_vacate_exchanged(int *moved, cm_run_t *run,
                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Write what continues a record under another key, if the database refuses it
+ * since that one, which is to be deleted, has its unique values; and delete
+ * that. What cannot be written so is as it was. */
+cm_error_t *cm_vacate_formers(cm_run_t *run,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* --- retry.c --- */
 

@@ -119,7 +119,7 @@ cm_error_t *cm_rounds_delete(cm_run_t *run, apr_pool_t *scratch_pool)
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
 
         if (!record->effect || record->effect->kind != CM_EFFECT_DELETE ||
-            cm_heirs_are_coming(record))
+            cm_heirs_are_coming(run, record))
             continue;
         depth = depth_of(run->node->settings, record->table->model, DEEPEST);
         if (!levels[depth])

@@ -7,8 +7,13 @@
  * Within the transaction all of them give up these values, and then get their
  * new ones. Until then a column is NULL, or has a value that was made up. A
  * column to which a foreign key leads is left as it is: what refers to it would
- * change with it, and would not follow it back. */
-#include "apply/internal.h"
+ * change with it, and would not follow it back.
+ *
+ * A record that continues another one under a new key (heirs.c) is refused in
+ * the same way, if the row of the other one could not be given that key: it
+ * still has the values, and its delete must not come first, for what refers to
+ * it is the heir's. So it gives them up, the heir comes, and it is deleted. */
+#include "apply/heirs_internal.h"
 
 #include <string.h>
 
@@ -54,13 +59,20 @@ static cm_error_t *find_apart(int *any, exchange_t *exchange)
     return NULL;
 }
 
-/* Return whether RECORD, now merged, is to give up a value. */
-static int gives_up(const exchange_t *exchange, const cm_record_t *record)
+/* Return whether RECORD, now merged, is to give up its value of column I. */
+static int gives_up(const exchange_t *exchange, const cm_record_t *record,
+                    int i)
+{
+    return exchange->apart[i] && (record->effect->kind == CM_EFFECT_DELETE ||
+                                  record->effect->writes[i]);
+}
+
+static int gives_up_any(const exchange_t *exchange, const cm_record_t *record)
 {
     int i;
 
     for (i = 0; i < exchange->table->column_count; i++)
-        if (exchange->apart[i] && record->effect->writes[i])
+        if (gives_up(exchange, record, i))
             return 1;
     return 0;
 }
@@ -83,7 +95,8 @@ static int may_come(const exchange_t *exchange, cm_record_t *record,
         exchange->run->one_each ? record->next + 1 : record->tasks->nelts;
     record->in_no_cycle = 0;
     if (cm_rounds_ready(exchange->run, record, CM_PARTIAL_NONE) &&
-        record->effect->kind == CM_EFFECT_UPDATE && gives_up(exchange, record))
+        record->effect->kind == CM_EFFECT_UPDATE &&
+        gives_up_any(exchange, record))
         return 1;
     record->error = error;
     record->effect = NULL;
@@ -239,7 +252,7 @@ static cm_error_t *vacate_row(const exchange_t *exchange,
     for (i = 0; i < table->column_count; i++) {
         const cm_column_t *column = &table->columns[i];
 
-        if (exchange->apart[i] && record->effect->writes[i] &&
+        if (gives_up(exchange, record, i) &&
             vacant(&cells[count], exchange->run, record, column, pool))
             columns[count++] = (cm_bulk_column_t){column->quoted, column->type};
     }
@@ -399,4 +412,71 @@ cm_error_t *cm_vacate_exchanged(int *moved, cm_run_t *run,
     err = exchange_all(moved, run, scratch_pool);
     run->one_each = 0;
     return err;
+}
+
+/* Let HEIR come, which the database refuses, and FORMER be deleted, after its
+ * row has given up its values. If that does not help, nothing changes. */
+static cm_error_t *give_way(int *done, cm_run_t *run, cm_record_t *former,
+                            cm_record_t *heir, apr_pool_t *pool)
+{
+    exchange_t exchange = {.run = run, .table = former->table, .pool = pool};
+    apr_array_header_t *both = apr_array_make(pool, 2, sizeof(cm_record_t *));
+    const cm_error_t *refused = heir->error;
+    cm_store_t *store = run->node->store;
+
+    exchange.records = apr_array_make(pool, 1, sizeof(cm_record_t *));
+    APR_ARRAY_PUSH(exchange.records, cm_record_t *) = former;
+    APR_ARRAY_PUSH(both, cm_record_t *) = heir;
+    APR_ARRAY_PUSH(both, cm_record_t *) = former;
+    CM_TRY(find_apart(done, &exchange));
+    if (!*done)
+        return NULL;
+    *done = 0;
+    CM_TRY(cm_transaction_savepoint(store, SAVEPOINT, pool));
+    CM_TRY(vacate_rows(&exchange, pool));
+    heir->aim = heir->tasks->nelts;
+    former->aim = former->tasks->nelts;
+    if (all_come(&exchange) && cm_rounds_ready(run, heir, CM_PARTIAL_NONE))
+        CM_TRY(cm_group_write(done, run, both, 1, pool));
+    former->in_no_cycle = heir->in_no_cycle = 0;
+    if (!*done) {
+        CM_TRY(cm_transaction_rollback_to(store, SAVEPOINT, pool));
+        heir->error = refused;
+        heir->effect = NULL;
+    }
+    return cm_transaction_release(store, SAVEPOINT, pool);
+}
+
+/* Return the record that continues RECORD, which is to be deleted, if the
+ * database refuses it; else NULL. */
+static cm_record_t *refused_heir(cm_run_t *run, const cm_record_t *record)
+{
+    cm_record_t *heir;
+
+    if (!record->effect || record->effect->kind != CM_EFFECT_DELETE ||
+        !record->here->exists || !cm_heirs_are_coming(run, record))
+        return NULL;
+    heir = cm_heirs_last(run, record)->record;
+    return heir->error && heir->error->code == CM_REJECTED &&
+                   !CM_NTH(heir->tasks, heir->next, cm_task_t)->fault
+               ? heir
+               : NULL;
+}
+
+cm_error_t *cm_vacate_formers(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    apr_pool_t *iterpool;
+    int i, done;
+
+    apr_pool_create(&iterpool, scratch_pool);
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+        cm_record_t *heir = refused_heir(run, record);
+
+        apr_pool_clear(iterpool);
+        if (heir)
+            CM_TRY(give_way(&done, run, record, heir, iterpool));
+    }
+    apr_pool_destroy(iterpool);
+    return NULL;
 }

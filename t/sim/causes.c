@@ -275,6 +275,45 @@ static int is_waiting_for_parent(const sim_message_t *parked)
     return 0;
 }
 
+/* Return whether a row here refers to that of PARKED, and may refer to another
+ * one. */
+static int has_child(const sim_message_t *parked)
+{
+    const sim_schema_t *schema = parked->world->schema;
+    int i, column;
+
+    for (i = 0; i < parked->rows->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(parked->rows, i, sim_row_t);
+        const sim_table_t *table = &schema->tables[row->table];
+
+        for (column = table->joined; column < table->count; column++)
+            if (table->columns[column].kind == SIM_REFERENCE &&
+                sim_schema_refers(&table->columns[column], parked->table) &&
+                row->values[column] &&
+                !strcmp(row->values[column], parked->name))
+                return 1;
+    }
+    return 0;
+}
+
+/* Another record continues that of PARKED, a delete, and is not here: what
+ * refers to it waits for that one. */
+static int is_waiting_for_heir(const sim_message_t *parked)
+{
+    static const sim_column_t heir = {.kind = SIM_REFERENCE, .name = ""};
+    sim_message_t end = *parked;
+    const char *origin, *id;
+    int table;
+
+    /* the row gives up its unique values */
+    end.exchanged_with = parked->row;
+    return !strcmp(parked->action, "delete") && parked->row &&
+           sim_message_refers(&table, &origin, &id, parked, &heir) &&
+           !sim_message_row(parked, table, origin, id) &&
+           !is_deleted(parked, table, origin, id) && has_child(parked) &&
+           may_be_away(&end, &heir, table, origin, id);
+}
+
 static int count_others(const sim_message_t *parked, const char *condition, ...)
 {
     const char *sql = apr_psprintf(
@@ -508,6 +547,8 @@ int sim_causes_has(const sim_message_t *parked)
         return 1;
     /* An update may be a delete, too: with a parent that is deleted. */
     if (is_refused_by_child(parked) && !is_taken_over(parked))
+        return 1;
+    if (is_waiting_for_heir(parked))
         return 1;
     return strcmp(parked->action, "delete") != 0 &&
            (is_taken(parked) || is_key_taken(parked) ||

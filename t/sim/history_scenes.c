@@ -5,8 +5,10 @@
 
 #include <apr_strings.h>
 
-/* Bytes: of a body without messages, and less than with a long text. */
+/* Bytes: of a body without messages, of one with a delete, and less than with a
+ * long text. */
 #define NOTHING  20
+#define LITTLE   340
 #define NOT_LONG 480
 
 /* Two linked nodes, in any order. */
@@ -197,9 +199,10 @@ static int is_child(const sim_schema_t *schema, const sim_table_t *table,
            stands_alone(&schema->tables[column->parent], -1);
 }
 
-/* --- A parent gets another key while the other node changes a column of it,
- * and so cannot give the new key to its row: another record gets the children.
- * What says that of them is too large to come. --- */
+/* --- A parent gets another key. The other node may have changed a column of
+ * it, so that it cannot give the new key to its row, and another record gets
+ * the children; or it has made a child. What says that of the children, or what
+ * brings the record, is too large to come. --- */
 
 /* Return whether all references of TABLE to PARENT, at NODE, follow its key and
  * its delete, and there are no others. */
@@ -227,7 +230,6 @@ static int fits_heirs(const sim_schema_t *schema, const sim_table_t *table,
     return parent != table && sim_schema_is_shared(parent) &&
            stands_alone(parent, -1) &&
            stands_alone(table, (int)(column - table->columns)) &&
-           unique_of(parent) < 0 && /* an open fault: docs/testing.md */
            plain_of(schema, parent, -1, both) >= 0 &&
            text_of(schema, table, both) >= 0 &&
            follows_only(table, column->parent, both.one) &&
@@ -247,9 +249,15 @@ static void draw_heirs(sim_draw_t *draw, place_t place, pair_t both)
     sim_draw_long(
         draw, text_of(draw->schema, &draw->schema->tables[place.table], both));
     exchange_all(draw);
-    sim_draw_change(draw, both.other, parent, tag, column);
+    if (sim_draw_chance(draw, 50))
+        sim_draw_change(draw, both.other, parent, tag, column);
+    if (sim_draw_chance(draw, 30)) {
+        (void)sim_draw_row(draw, both.other, place.table);
+        sim_draw_refer(draw, place.column, parent, tag);
+    }
     sim_draw_change(draw, both.one, parent, tag, SIM_CELL_KEY);
-    send_all(draw, both.one, both.other)->most_bytes = NOT_LONG;
+    send_all(draw, both.one, both.other)->most_bytes =
+        sim_draw_chance(draw, 50) ? NOT_LONG : LITTLE;
 }
 
 /* --- A child comes before its parent, which is too large; its node is restored

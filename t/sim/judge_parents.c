@@ -44,28 +44,6 @@ static int descends(const sim_judge_t *judge, int number, int above, int steps)
     return 0;
 }
 
-/* Whether the row of EVENT was made, or given a parent, at another node than
- * NODE. */
-static int is_elsewhere(const sim_judge_t *judge, const sim_event_t *event,
-                        int node)
-{
-    const sim_table_t *table = &judge->world->schema->tables[event->table];
-    const apr_array_header_t *events = judge->world->events;
-    int i;
-
-    for (i = 0; i < events->nelts; i++) {
-        const sim_event_t *other = &APR_ARRAY_IDX(events, i, sim_event_t);
-
-        if (other->node != node && other->table == event->table &&
-            !strcmp(other->name, event->name) &&
-            (other->kind == SIM_EVENT_INSERT ||
-             (other->kind == SIM_EVENT_UPDATE && other->column < SIM_COLUMNS &&
-              table->columns[other->column].kind == SIM_REFERENCE)))
-            return 1;
-    }
-    return 0;
-}
-
 /* Return whether all references of table NUMBER to ABOVE follow a key that
  * changes at NODE: else a row refers to nothing then. */
 static int follows(const sim_judge_t *judge, int number, int above, int node)
@@ -101,9 +79,8 @@ int sim_judge_may_have_gone(const sim_judge_t *judge, const sim_event_t *event)
         if ((end->kind == SIM_EVENT_DELETE || end->kind == SIM_EVENT_KEY) &&
             descends(judge, event->table, end->table,
                      judge->world->schema->count) &&
-            (!end->renamed || sim_judge_was_withheld(judge, end->table) ||
-             !follows(judge, event->table, end->table, end->node) ||
-             is_elsewhere(judge, event, end->node)))
+            (!end->renamed ||
+             !follows(judge, event->table, end->table, end->node)))
             return 1;
     }
     return 0;

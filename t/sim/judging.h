@@ -59,8 +59,7 @@ int sim_judge_is_common(const sim_schema_t *schema, const sim_table_t *table,
 int sim_judge_may_be_orphaned(const sim_judge_t *judge, int number);
 
 /* Return whether the row of EVENT may have gone with a row that it refers to.
- * One whose key was changed takes with it only rows that did not know that: a
- * known limit. */
+ * One whose key was changed takes with it only rows that cannot follow. */
 int sim_judge_may_have_gone(const sim_judge_t *judge, const sim_event_t *event);
 
 /* Return whether a reference in COLUMN may outlive its parent: it has no

@@ -181,6 +181,67 @@ static void test_held(cm_store_t *store, apr_pool_t *pool)
            "1", "  and it is still parked");
 }
 
+/* The row was changed here, too, so it cannot be given the new key; and it has
+ * the unique value of the record that continues it. RULE: when the key changes.
+ */
+static void test_unique_by(cm_store_t *store, const char *rule,
+                           apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, CM_CONFLICT_NEWEST, rule, pool);
+
+    database_run(store, "CREATE UNIQUE INDEX codes_name ON codes (name)");
+    database_run(store, "UPDATE codes SET name = 'b'");
+    is_int(
+        inbox_take(node, 2, "[" NEW(3, "b") "," END(4, "b") "]", pool), 2,
+        "%s: a record gives up its unique value to the one that continues it",
+        database_of(store));
+    expect(node, "b", "unique", pool);
+    is_str(inbox_value(node, "SELECT name FROM codes", pool), "b",
+           "  with that value");
+}
+
+static void test_unique(cm_store_t *store, apr_pool_t *pool)
+{
+    test_unique_by(store, " ON UPDATE CASCADE", pool);
+}
+
+static void test_unique_restricted(cm_store_t *store, apr_pool_t *pool)
+{
+    test_unique_by(store, "", pool);
+}
+
+/* The delete comes before the record that continues it, which was withheld. */
+static void test_away(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node =
+        make_node(store, CM_CONFLICT_NEWEST, " ON UPDATE CASCADE", pool);
+
+    is_int(inbox_take(node, 2, "[" END(3, "b") "]", pool), 0,
+           "%s: the delete waits for the record that continues its own",
+           database_of(store));
+    expect(node, "a", "meanwhile", pool);
+    is_str(inbox_value(node,
+                       "SELECT transient FROM inbound_messages"
+                       " WHERE processed_at IS NULL AND id = 3",
+                       pool),
+           "1", "  it needs no person");
+    is_int(inbox_take(node, 3, "[" NEW(4, "b") "]", pool), 2,
+           "%s: which comes later", database_of(store));
+    expect(node, "b", "later", pool);
+}
+
+/* Nothing refers to the record: nothing waits. */
+static void test_away_alone(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node =
+        make_node(store, CM_CONFLICT_NEWEST, " ON UPDATE CASCADE", pool);
+
+    database_run(store, "DELETE FROM items");
+    is_int(inbox_take(node, 2, "[" END(3, "b") "]", pool), 1,
+           "%s: nothing waits for it where nothing refers to its record",
+           database_of(store));
+}
+
 /* A change whose clock is far ahead is parked. The same batch changes the key:
  * the record does not end with that clock. */
 static void test_ahead(cm_store_t *store, apr_pool_t *pool)
@@ -279,6 +340,10 @@ int main(void)
     database_each("referred to", test_restricted);
     database_each("in the way", test_in_the_way);
     database_each("held", test_held);
+    database_each("unique", test_unique);
+    database_each("unique, referred to", test_unique_restricted);
+    database_each("away", test_away);
+    database_each("away, alone", test_away_alone);
     database_each("ahead", test_ahead);
     database_each("late", test_late_child);
     database_each("late at a hub", test_late_at_hub);
