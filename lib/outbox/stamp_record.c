@@ -319,22 +319,34 @@ static void widen_changed(cm_stamp_row_t *row, apr_pool_t *pool)
         }
 }
 
+/* Return the other column of a reference and the name of its model; NULL:
+ * COLUMN is neither. */
+static const cm_column_t *partner_of(const cm_column_t *column)
+{
+    return column->named_by ? column->named_by : column->names;
+}
+
 /* A reference and the name of its model are one value: with one of them both
- * have changed. */
-static void join_changed(cm_stamp_row_t *row)
+ * have changed. Other rows have the same list of columns: it stays. */
+static void join_changed(cm_stamp_row_t *row, apr_pool_t *pool)
 {
     const cm_table_t *table = row->group->table;
+    apr_hash_t *joined = NULL;
     int i;
 
     for (i = 0; row->changed && table && i < table->column_count; i++) {
         const cm_column_t *column = &table->columns[i];
-        const char *other = column->named_by ? column->named_by->name
-                            : column->names  ? column->names->name
-                                             : NULL;
+        const cm_column_t *partner = partner_of(column);
 
-        if (other && apr_hash_get(row->changed, other, APR_HASH_KEY_STRING))
-            apr_hash_set(row->changed, column->name, APR_HASH_KEY_STRING, "");
+        if (!partner ||
+            !apr_hash_get(row->changed, partner->name, APR_HASH_KEY_STRING))
+            continue;
+        if (!joined)
+            joined = apr_hash_copy(pool, row->changed);
+        apr_hash_set(joined, column->name, APR_HASH_KEY_STRING, "");
     }
+    if (joined)
+        row->changed = joined;
 }
 
 /* A change is newer than all earlier ones of its record. */
@@ -342,7 +354,7 @@ static void stamp_change(cm_stamp_t *stamp, cm_stamp_row_t *row,
                          cm_mapping_t *mapping)
 {
     widen_changed(row, stamp->pool);
-    join_changed(row);
+    join_changed(row, stamp->pool);
     row->clock = mapping->clocks.clock + 1;
     if (row->raw > row->clock)
         row->clock = row->raw;

@@ -31,7 +31,10 @@ static cm_node_t *make_node(cm_store_t *store, apr_pool_t *pool)
     model->type = "Note";
     APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
         (cm_reference_t){.column = "about_id", .type = "kind"};
+    (void)settings_add_model(settings, "page", "pages", "id", pool);
     inbox_tables(store, pool);
+    database_run(store, "CREATE TABLE pages (id integer NOT NULL PRIMARY KEY,"
+                        " text varchar(40), about_id integer)");
     database_run(
         store,
         apr_psprintf(pool,
@@ -123,6 +126,31 @@ static void test_merge(cm_store_t *store, apr_pool_t *pool)
            "  the other columns are merged as ever");
 }
 
+/* Two tables have a column of that name, which refers to any model in one of
+ * them only. Both are changed in one chunk. */
+static void test_namesake(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, pool);
+    const apr_array_header_t *sent;
+    const cm_message_t *message;
+    apr_int64_t stamped;
+
+    (void)inbox_take(node, 2, "[" NOTE(3, 1, "Post", "post", 7) "]", pool);
+    database_run(store, "INSERT INTO pages VALUES (1, 'a', 1)");
+    database_must(cm_stamp_all(&stamped, node, pool));
+    database_run(store, "UPDATE notes SET about_id = 1");
+    database_run(store, "UPDATE pages SET about_id = 2");
+    database_must(cm_stamp_all(&stamped, node, pool));
+    sent = inbox_outgoing(node, "there", pool)->messages;
+    message = APR_ARRAY_IDX(sent, sent->nelts - 1, cm_message_t *);
+    is_str(message->model, "page", "%s: a change of the other table",
+           database_of(store));
+    ok(cm_clocks_of(&message->clocks, "about_id") == message->clocks.clock,
+       "  changes its column");
+    ok(cm_clocks_of(&message->clocks, "text") < message->clocks.clock,
+       "  and no other one");
+}
+
 /* A gem sends its own numbers. */
 static void test_gem(cm_store_t *store, apr_pool_t *pool)
 {
@@ -187,6 +215,7 @@ int main(void)
     apr_initialize();
     database_each("names", test_names);
     database_each("merge", test_merge);
+    database_each("namesake", test_namesake);
     database_each("gem", test_gem);
     database_each("keys", test_keys);
     database_each("circle", test_circle);
