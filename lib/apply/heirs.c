@@ -1,6 +1,7 @@
 /* A record whose key was changed, and whose row here could not be given the new
  * key (rename.c): another record continues it, and it is deleted. What refers
  * to it here must not be deleted with it, or forget it: it belongs to the heir.
+ * If that one is not here yet, the delete waits for it.
  *
  * That is no change of the children: their own messages say the same, or will
  * when the children are sent again, as with a key that another record has got
@@ -12,7 +13,7 @@
 #include "record/keys.h"
 #include "outbox/missing.h"
 
-/* So many times a key may have changed within one run. */
+/* So many times a key may have changed since. */
 #define MOST_HEIRS 1000
 
 /* Return the message that deletes RECORD, and names the record that continues
@@ -173,8 +174,9 @@ static cm_error_t *count_children(apr_int64_t *count, cm_run_t *run,
 
     (void)heir;
     cm_bulk_row(bulk, "t", former);
-    CM_TRY(cm_bulk_select(&rows, run->node->store, "1", bulk, NULL, 0, pool));
-    *count += rows->count;
+    CM_TRY(cm_bulk_select(&rows, run->node->store, "count(*)", bulk, NULL, 0,
+                          pool));
+    *count += cm_cell_number(rows, 0, 0);
     return NULL;
 }
 
