@@ -105,20 +105,6 @@ subtest 'a run by root is in nobody\'s way' => sub {
     $server->stop;
 };
 
-subtest 'a database that root makes' => sub {
-    plan skip_all => 'only root can try' unless @as;
-    my $dir = folder('new-db');
-    my $central = central(undef, 0);
-    own(web_user(), $dir);
-    $central->configure(database => bless { driver => 'sqlite3',
-        file => "$dir/new.sqlite" }, 'Communicator::Test::Database');
-    $central->database->client([], 'select 1');
-    unlink glob "$dir/*";
-    $central->sync('migrate');
-    is((stat "$dir/new.sqlite")[4], scalar getpwnam web_user(),
-        'belongs to the owner of its folder');
-};
-
 subtest 'a state folder that cannot be written' => sub {
     plan skip_all => 'root can write everywhere' unless @as;
     my ($server, $central) = node(good());
