@@ -15,7 +15,8 @@ typedef struct sim_kept_t {
 sim_kept_t sim_kept_begin(sim_world_t *world, int number, const char *peer,
                           apr_int64_t id, const char *reason);
 
-/* Fail where KEPT did not stay, now that the person has decided. */
+/* Fail where KEPT did not stay, now that the person has decided, unless
+ * somebody who knew it has replaced it. */
 void sim_kept_end(sim_world_t *world, int number, sim_kept_t kept);
 
 #endif
