@@ -12,8 +12,8 @@
 #include "command.h"
 #include "lock.h"
 
-/* SQLite makes the file that it is told to open: of a name that is misspelt an
- * empty database would become, in which this node has no tables. */
+/* SQLite makes the file that it opens: a misspelt name would become an empty
+ * database, in which this node has no tables. */
 static cm_error_t *check_file(const sync_client_t *client)
 {
     const char *driver = client->settings->database.driver,

@@ -57,7 +57,7 @@ static int refuse(const server_rec *server, const char *reason)
 }
 
 /* Say that mod_dbd will make an empty database, whose name may be misspelt.
- * httpd starts all the same: the file may come later, and other sites need it.
+ * httpd starts nevertheless: the file may come later, and other sites need it.
  */
 static void warn_of_new_file(const server_rec *server, const char *params,
                              apr_pool_t *pool)

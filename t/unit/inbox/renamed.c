@@ -303,8 +303,7 @@ static void test_late_child(cm_store_t *store, apr_pool_t *pool)
     expect_both(node, "d", "changed here", pool);
 }
 
-/* A peer that is told of the change by one node, and of the child by another:
- * a hub. */
+/* A hub: the change comes from one node, the child from another. */
 static void test_late_at_hub(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node =
