@@ -24,6 +24,23 @@ static int column_of(const sim_table_t *table, const char *reason)
     return -1;
 }
 
+/* Return whether the record here has the clock of PARKED: what follows that
+ * seems to know the value here then (docs/convergence.md, known limits). */
+static int is_of_one_moment(const sim_message_t *parked)
+{
+    const char *count = sim_node_value(
+        parked->session,
+        apr_psprintf(parked->pool,
+                     "SELECT count(*) FROM communicator_mappings WHERE"
+                     " origin = '%s' AND original_id = '%s' AND"
+                     " local_record_type = 'M%d' AND clock = %s",
+                     parked->origin, parked->original_id, parked->table,
+                     parked->clock ? parked->clock : "0"),
+        parked->pool);
+
+    return strcmp(count, "0") != 0;
+}
+
 sim_kept_t sim_kept_begin(sim_world_t *world, int number, const char *peer,
                           apr_int64_t id, const char *reason)
 {
@@ -47,7 +64,7 @@ sim_kept_t sim_kept_begin(sim_world_t *world, int number, const char *peer,
     if (kept.row)
         kept.column =
             column_of(&world->schema->tables[kept.row->table], reason);
-    if (kept.column < 0)
+    if (kept.column < 0 || is_of_one_moment(&parked))
         kept.row = NULL;
     return kept;
 }
