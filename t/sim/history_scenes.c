@@ -81,6 +81,14 @@ int sim_scene_fits(const sim_scene_t *scene, const sim_schema_t *schema)
     return 0;
 }
 
+/* End what session 0 has begun at NODE, on a server: else nothing of the scene
+ * would be seen. The other session may keep its transaction. */
+static void end_transaction(sim_draw_t *draw, int node)
+{
+    if (draw->schema->databases[node] != SIM_SQLITE)
+        (void)sim_draw_step(draw, SIM_COMMIT, node);
+}
+
 void sim_scene_draw(sim_draw_t *draw)
 {
     const pair_t both =
@@ -88,9 +96,12 @@ void sim_scene_draw(sim_draw_t *draw)
                 sim_draw_below(draw, 2));
     place_t place;
 
-    if (find(&place, draw->scene, draw->schema, both,
-             sim_draw_below(draw, draw->schema->count * SIM_COLUMNS)))
-        draw->scene->draw(draw, place, both);
+    if (!find(&place, draw->scene, draw->schema, both,
+              sim_draw_below(draw, draw->schema->count * SIM_COLUMNS)))
+        return;
+    end_transaction(draw, both.one);
+    end_transaction(draw, both.other);
+    draw->scene->draw(draw, place, both);
 }
 
 /* Let the messages of FROM go to TO, and none back. */
