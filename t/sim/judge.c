@@ -505,6 +505,7 @@ static void judge_value(sim_judge_t *judge, const sim_event_t *event)
          (is_contested(judge, event) || was_decided(judge, event->table) ||
           was_altered(table) || table->leaves)) ||
         sim_judge_was_withheld(judge, event->table) ||
+        sim_judge_has_gone_for_another(judge, event) ||
         was_taken_for_another(judge, event) ||
         was_decided_at_once(judge, event->table) ||
         sim_judge_was_dropped(judge, table, event->column))

@@ -86,6 +86,30 @@ int sim_judge_may_have_gone(const sim_judge_t *judge, const sim_event_t *event)
     return 0;
 }
 
+int sim_judge_has_gone_for_another(const sim_judge_t *judge,
+                                   const sim_event_t *event)
+{
+    const sim_row_t *row =
+        sim_rows_find(judge->rows[event->node], event->table, event->name);
+
+    return row && row->key && event->row && event->row->key &&
+           strcmp(row->key, event->row->key) &&
+           judge->world->schema->tables[event->table].match >= 0 &&
+           sim_judge_may_have_gone(judge, event) &&
+           strcmp(
+               sim_node_value(
+                   &judge->world->nodes[event->node].sessions[0],
+                   apr_psprintf(judge->pool,
+                                "SELECT count(*) FROM communicator_mappings"
+                                " WHERE local_record_type = 'M%d' AND"
+                                " origin = '%s' AND original_id = '%s' AND"
+                                " deleted_at > 0",
+                                event->table, sim_schema_node_name(event->node),
+                                event->row->key),
+                   judge->pool),
+               "0") != 0;
+}
+
 int sim_judge_may_dangle(const sim_judge_t *judge, const sim_column_t *column)
 {
     const apr_array_header_t *events = judge->world->events;

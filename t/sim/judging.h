@@ -62,6 +62,12 @@ int sim_judge_may_be_orphaned(const sim_judge_t *judge, int number);
  * One whose key was changed takes with it only rows that cannot follow. */
 int sim_judge_may_have_gone(const sim_judge_t *judge, const sim_event_t *event);
 
+/* Return whether the row of EVENT, made at that node, may have gone there with
+ * a row that it refers to, and another row is called by its value of match=
+ * now: one that the other side had made at the same time. */
+int sim_judge_has_gone_for_another(const sim_judge_t *judge,
+                                   const sim_event_t *event);
+
 /* Return whether a reference in COLUMN may outlive its parent: it has no
  * foreign key. When the parent's key is used again, it leads to the new record
  * here, and to none there: a known limit (docs/convergence.md). */
