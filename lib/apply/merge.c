@@ -160,7 +160,8 @@ static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
     }
     if (is_held(at->record, task) &&
         !cm_sender_decided(at->record, task, name,
-                           ours ? ours->here : here->clock))
+                           ours ? ours->here : here->clock) &&
+        !cm_sender_returned(at->run, at->record, task, column, here))
         return hold(at->run, task, apr_psprintf(at->run->pool, "'%s'", name));
     settle_column(at, task, there, column);
     return NULL;

@@ -1,5 +1,5 @@
 /* The states of records here, and those that messages bring. */
-#include "apply/internal.h"
+#include "apply/sender_internal.h"
 
 #include <string.h>
 
@@ -226,6 +226,23 @@ cm_state_t *cm_apply_read_task(cm_run_t *run, const cm_task_t *task)
             state->fields[column] = task_field(run, task, attribute, column);
     }
     return state;
+}
+
+cm_field_t cm_apply_read_column(cm_run_t *run, const cm_task_t *task,
+                                int column)
+{
+    const apr_array_header_t *attributes = task->message->attributes;
+    cm_field_t none = {.value = {.kind = CM_ABSENT}};
+    int i;
+
+    for (i = 0; i < attributes->nelts; i++) {
+        const cm_attribute_t *attribute =
+            &APR_ARRAY_IDX(attributes, i, cm_attribute_t);
+
+        if (cm_table_settable(task->table, attribute->name) == column)
+            return task_field(run, task, attribute, column);
+    }
+    return none;
 }
 
 /* References here to records of one model, whose identities are looked up. */

@@ -55,3 +55,43 @@ int cm_sender_decided(const cm_record_t *record, const cm_task_t *task,
     }
     return 0;
 }
+
+/* Return the last change of COLUMN that waits behind TASK, if whoever made it
+ * knew that of TASK, and all between; else NULL. */
+static const cm_task_t *last_change(const cm_record_t *record,
+                                    const cm_task_t *task, const char *column)
+{
+    apr_int64_t clock = cm_clocks_of(&task->message->clocks, column);
+    const cm_task_t *last = NULL;
+    int later = 0, i;
+
+    for (i = record->next; i < record->tasks->nelts; i++) {
+        const cm_task_t *other = CM_NTH(record->tasks, i, cm_task_t);
+        const cm_message_t *message = other->message;
+
+        if (later && cm_clocks_of(&message->clocks, column) != clock) {
+            if (other->fault || !cm_sender_changed(message, column) ||
+                cm_sender_base(message, column) != clock)
+                return NULL;
+            clock = message->clocks.clock;
+            last = other;
+        }
+        later |= other == task;
+    }
+    return last;
+}
+
+int cm_sender_returned(cm_run_t *run, const cm_record_t *record,
+                       const cm_task_t *task, int column,
+                       const cm_field_t *here)
+{
+    const cm_column_t *changed = &record->table->columns[column];
+    const cm_task_t *last = last_change(record, task, changed->name);
+    cm_field_t field;
+
+    if (!last || changed->named_by) /* that column may change alone */
+        return 0;
+    field = cm_apply_read_column(run, last, column);
+    return field.value.kind != CM_ABSENT &&
+           !cm_state_field_differs(&field, here);
+}

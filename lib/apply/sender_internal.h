@@ -49,4 +49,16 @@ int cm_sender_has_seen(const cm_message_t *message, const char *column,
 int cm_sender_decided(const cm_record_t *record, const cm_task_t *task,
                       const char *column, apr_int64_t here);
 
+/* Return whether later messages of RECORD bring back the value HERE of COLUMN,
+ * which is in conflict with TASK: whatever a person decided, it would stay. */
+int cm_sender_returned(cm_run_t *run, const cm_record_t *record,
+                       const cm_task_t *task, int column,
+                       const cm_field_t *here);
+
+/* --- read.c --- */
+
+/* Return what TASK brings of COLUMN; an absent value if that is nothing. */
+cm_field_t cm_apply_read_column(cm_run_t *run, const cm_task_t *task,
+                                int column);
+
 #endif

@@ -127,6 +127,10 @@ static const struct {
      "what replaces the very value here does"},
     {"%s", "update", "mine", "%s", 0,
      "but not if that is its own one with the same clock"},
+    {"9000000000000000", "update", "here", "9000000000000000", 2,
+     "one that brings the value here leaves nothing to decide"},
+    {"9000000000000000", "update", "here", "1000", 0,
+     "unless its author did not know the first one"},
 };
 
 /* Return a list with the message ID of `there' about the post ORIGINAL; TITLE
@@ -199,7 +203,7 @@ static void test_followed(cm_store_t *store, apr_pool_t *pool)
         test_follower(node, i, pool);
     is_str(inbox_value(node, "SELECT count(*) FROM posts WHERE title = 'here'",
                        pool),
-           "4", "what is not decided stays");
+           "6", "what is not decided stays");
     is_str(inbox_value(node, "SELECT count(*) FROM posts WHERE title = 'mine'",
                        pool),
            "2", "  and what is decided changes");
