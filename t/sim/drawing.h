@@ -85,6 +85,14 @@ void sim_draw_long(sim_draw_t *draw, int column);
 void sim_draw_change(sim_draw_t *draw, int node, int table, int tag,
                      int column);
 
+/* Give the row TAG of TABLE the value TEXT, SQL, in COLUMN. */
+void sim_draw_give(sim_draw_t *draw, int node, int table, int tag, int column,
+                   const char *text);
+
+/* Insert a row into TABLE, and one that it must refer to, and that must refer
+ * to it. Returns the tag of the first. */
+int sim_draw_tied(sim_draw_t *draw, int node, int table);
+
 /* Delete the row TAG of TABLE. */
 void sim_draw_end(sim_draw_t *draw, int node, int table, int tag);
 

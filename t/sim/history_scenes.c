@@ -1,5 +1,5 @@
 /* Scenes: see drawing.h. */
-#include "drawing.h"
+#include "scenes_waiting.h"
 
 #include <string.h>
 
@@ -11,38 +11,17 @@
 #define LITTLE   340
 #define NOT_LONG 480
 
-/* Two linked nodes, in any order. */
-typedef struct pair_t {
-    int one, other;
-} pair_t;
-
-/* A column of a table, by their numbers. */
-typedef struct place_t {
-    int table, column;
-} place_t;
-
-struct sim_scene_t {
-    const char *name;
-    const char *style; /* of the other steps */
-
-    /* Return whether COLUMN of TABLE, which two nodes carry, is what it needs.
-     */
-    int (*fits)(const sim_schema_t *schema, const sim_table_t *table,
-                const sim_column_t *column, pair_t both);
-    void (*draw)(sim_draw_t *draw, place_t place, pair_t both);
-};
-
 /* Return the nodes of link NUMBER, in any order. */
-static pair_t pair_of(const sim_schema_t *schema, int number, int turned)
+static sim_pair_t pair_of(const sim_schema_t *schema, int number, int turned)
 {
     const sim_link_t *link = &schema->links[number];
 
-    return turned ? (pair_t){link->callee, link->caller}
-                  : (pair_t){link->caller, link->callee};
+    return turned ? (sim_pair_t){link->callee, link->caller}
+                  : (sim_pair_t){link->caller, link->callee};
 }
 
 static int is_place(const sim_scene_t *scene, const sim_schema_t *schema,
-                    int number, pair_t both)
+                    int number, sim_pair_t both)
 {
     const sim_table_t *table = &schema->tables[number / SIM_COLUMNS];
     const int column = number % SIM_COLUMNS;
@@ -55,16 +34,16 @@ static int is_place(const sim_scene_t *scene, const sim_schema_t *schema,
 
 /* Set *PLACE to the first column from number START on that SCENE can use;
  * returns 0 if there is none. */
-static int find(place_t *place, const sim_scene_t *scene,
-                const sim_schema_t *schema, pair_t both, int start)
+static int find(sim_place_t *place, const sim_scene_t *scene,
+                const sim_schema_t *schema, sim_pair_t both, int start)
 {
     const int all = schema->count * SIM_COLUMNS;
     int i;
 
     for (i = 0; i < all; i++)
         if (is_place(scene, schema, (start + i) % all, both)) {
-            *place = (place_t){(start + i) % all / SIM_COLUMNS,
-                               (start + i) % all % SIM_COLUMNS};
+            *place = (sim_place_t){(start + i) % all / SIM_COLUMNS,
+                                   (start + i) % all % SIM_COLUMNS};
             return 1;
         }
     return 0;
@@ -72,7 +51,7 @@ static int find(place_t *place, const sim_scene_t *scene,
 
 int sim_scene_fits(const sim_scene_t *scene, const sim_schema_t *schema)
 {
-    place_t place;
+    sim_place_t place;
     int i;
 
     for (i = 0; i < 2 * (schema->nodes - 1); i++)
@@ -91,10 +70,10 @@ static void end_transaction(sim_draw_t *draw, int node)
 
 void sim_scene_draw(sim_draw_t *draw)
 {
-    const pair_t both =
+    const sim_pair_t both =
         pair_of(draw->schema, sim_draw_below(draw, draw->schema->nodes - 1),
                 sim_draw_below(draw, 2));
-    place_t place;
+    sim_place_t place;
 
     if (!find(&place, draw->scene, draw->schema, both,
               sim_draw_below(draw, draw->schema->count * SIM_COLUMNS)))
@@ -104,8 +83,7 @@ void sim_scene_draw(sim_draw_t *draw)
     draw->scene->draw(draw, place, both);
 }
 
-/* Let the messages of FROM go to TO, and none back. */
-static sim_step_t *send_all(sim_draw_t *draw, int from, int to)
+sim_step_t *sim_scene_send_all(sim_draw_t *draw, int from, int to)
 {
     sim_step_t *step;
     int calls = 0, i;
@@ -119,14 +97,12 @@ static sim_step_t *send_all(sim_draw_t *draw, int from, int to)
     return step;
 }
 
-/* Let NODE number its messages: that is done before a database is saved. */
-static void number_all(sim_draw_t *draw, int node)
+void sim_scene_number_all(sim_draw_t *draw, int node)
 {
     (void)sim_draw_step(draw, SIM_SAVE, node);
 }
 
-/* Let all nodes know all. */
-static void exchange_all(sim_draw_t *draw)
+void sim_scene_exchange_all(sim_draw_t *draw)
 {
     int round, i;
 
@@ -142,16 +118,15 @@ static void exchange_all(sim_draw_t *draw)
 
 /* Return whether COLUMN of TABLE holds values that applications write. */
 static int is_plain(const sim_schema_t *schema, const sim_table_t *table,
-                    const sim_column_t *column, pair_t both)
+                    const sim_column_t *column, sim_pair_t both)
 {
     return column->kind <= SIM_TEXT && !column->unique && !column->counts &&
            !column->names && column - table->columns != table->filter &&
            sim_schema_carries(schema, table, column, both.one, both.other);
 }
 
-/* Return a plain column of TABLE other than BUT; -1: there is none. */
-static int plain_of(const sim_schema_t *schema, const sim_table_t *table,
-                    int but, pair_t both)
+int sim_scene_plain_of(const sim_schema_t *schema, const sim_table_t *table,
+                       int but, sim_pair_t both)
 {
     int i;
 
@@ -163,7 +138,7 @@ static int plain_of(const sim_schema_t *schema, const sim_table_t *table,
 
 /* Return a plain column of TABLE that holds texts; -1: there is none. */
 static int text_of(const sim_schema_t *schema, const sim_table_t *table,
-                   pair_t both)
+                   sim_pair_t both)
 {
     int i;
 
@@ -185,9 +160,7 @@ static int unique_of(const sim_table_t *table)
     return -1;
 }
 
-/* Return whether rows of TABLE need no other row, but for column BUT; and
- * nothing of their own happens to them. */
-static int stands_alone(const sim_table_t *table, int but)
+int sim_scene_stands_alone(const sim_table_t *table, int but)
 {
     int i;
 
@@ -206,8 +179,8 @@ static int is_child(const sim_schema_t *schema, const sim_table_t *table,
 {
     return column->kind == SIM_REFERENCE && column->other < 0 &&
            &schema->tables[column->parent] != table &&
-           stands_alone(table, (int)(column - table->columns)) &&
-           stands_alone(&schema->tables[column->parent], -1);
+           sim_scene_stands_alone(table, (int)(column - table->columns)) &&
+           sim_scene_stands_alone(&schema->tables[column->parent], -1);
 }
 
 /* --- A parent gets another key. The other node may have changed a column of
@@ -231,7 +204,7 @@ static int follows_only(const sim_table_t *table, int parent, int node)
 }
 
 static int fits_heirs(const sim_schema_t *schema, const sim_table_t *table,
-                      const sim_column_t *column, pair_t both)
+                      const sim_column_t *column, sim_pair_t both)
 {
     const sim_table_t *parent;
 
@@ -239,27 +212,27 @@ static int fits_heirs(const sim_schema_t *schema, const sim_table_t *table,
         return 0;
     parent = &schema->tables[column->parent];
     return parent != table && sim_schema_is_shared(parent) &&
-           stands_alone(parent, -1) &&
-           stands_alone(table, (int)(column - table->columns)) &&
-           plain_of(schema, parent, -1, both) >= 0 &&
+           sim_scene_stands_alone(parent, -1) &&
+           sim_scene_stands_alone(table, (int)(column - table->columns)) &&
+           sim_scene_plain_of(schema, parent, -1, both) >= 0 &&
            text_of(schema, table, both) >= 0 &&
            follows_only(table, column->parent, both.one) &&
            follows_only(table, column->parent, both.other);
 }
 
-static void draw_heirs(sim_draw_t *draw, place_t place, pair_t both)
+static void draw_heirs(sim_draw_t *draw, sim_place_t place, sim_pair_t both)
 {
     const int parent =
         draw->schema->tables[place.table].columns[place.column].parent;
-    const int column =
-        plain_of(draw->schema, &draw->schema->tables[parent], -1, both);
+    const int column = sim_scene_plain_of(
+        draw->schema, &draw->schema->tables[parent], -1, both);
     const int tag = sim_draw_row(draw, both.one, parent);
 
     (void)sim_draw_row(draw, both.one, place.table);
     sim_draw_refer(draw, place.column, parent, tag);
     sim_draw_long(
         draw, text_of(draw->schema, &draw->schema->tables[place.table], both));
-    exchange_all(draw);
+    sim_scene_exchange_all(draw);
     if (sim_draw_chance(draw, 50))
         sim_draw_change(draw, both.other, parent, tag, column);
     if (sim_draw_chance(draw, 30)) {
@@ -267,7 +240,7 @@ static void draw_heirs(sim_draw_t *draw, place_t place, pair_t both)
         sim_draw_refer(draw, place.column, parent, tag);
     }
     sim_draw_change(draw, both.one, parent, tag, SIM_CELL_KEY);
-    send_all(draw, both.one, both.other)->most_bytes =
+    sim_scene_send_all(draw, both.one, both.other)->most_bytes =
         sim_draw_chance(draw, 50) ? NOT_LONG : LITTLE;
 }
 
@@ -286,14 +259,14 @@ static int has_publisher(const sim_schema_t *schema)
 }
 
 static int fits_lost(const sim_schema_t *schema, const sim_table_t *table,
-                     const sim_column_t *column, pair_t both)
+                     const sim_column_t *column, sim_pair_t both)
 {
     return is_child(schema, table, column) && !has_publisher(schema) &&
            schema->databases[both.one] == SIM_SQLITE &&
            text_of(schema, &schema->tables[column->parent], both) >= 0;
 }
 
-static void draw_lost(sim_draw_t *draw, place_t place, pair_t both)
+static void draw_lost(sim_draw_t *draw, sim_place_t place, sim_pair_t both)
 {
     const int parent =
         draw->schema->tables[place.table].columns[place.column].parent;
@@ -305,11 +278,11 @@ static void draw_lost(sim_draw_t *draw, place_t place, pair_t both)
     tag = sim_draw_row(draw, both.one, parent);
     sim_draw_long(draw,
                   text_of(draw->schema, &draw->schema->tables[parent], both));
-    send_all(draw, both.one, both.other)->most_bytes = NOT_LONG;
+    sim_scene_send_all(draw, both.one, both.other)->most_bytes = NOT_LONG;
     (void)sim_draw_step(draw, SIM_SAVE, both.one);
     (void)sim_draw_row(draw, both.one, place.table);
     sim_draw_refer(draw, place.column, parent, tag);
-    send_all(draw, both.one, both.other)->most_bytes = NOT_LONG;
+    sim_scene_send_all(draw, both.one, both.other)->most_bytes = NOT_LONG;
     sim_draw_step(draw, SIM_RESTORE, both.one)->number = SIM_RESTORE_GUIDE;
 }
 
@@ -317,34 +290,36 @@ static void draw_lost(sim_draw_t *draw, place_t place, pair_t both)
  * them is too large; then it changes another column. --- */
 
 static int fits_lacking(const sim_schema_t *schema, const sim_table_t *table,
-                        const sim_column_t *column, pair_t both)
+                        const sim_column_t *column, sim_pair_t both)
 {
     return is_plain(schema, table, column, both) && column->kind == SIM_TEXT &&
-           stands_alone(table, -1) && !table->holds && table->wins < 0 &&
-           plain_of(schema, table, (int)(column - table->columns), both) >= 0;
+           sim_scene_stands_alone(table, -1) && !table->holds &&
+           table->wins < 0 &&
+           sim_scene_plain_of(schema, table, (int)(column - table->columns),
+                              both) >= 0;
 }
 
-static void draw_lacking(sim_draw_t *draw, place_t place, pair_t both)
+static void draw_lacking(sim_draw_t *draw, sim_place_t place, sim_pair_t both)
 {
     const int tag = sim_draw_row(draw, both.one, place.table);
-    const int column = plain_of(
+    const int column = sim_scene_plain_of(
         draw->schema, &draw->schema->tables[place.table], place.column, both);
     int i;
 
-    exchange_all(draw);
+    sim_scene_exchange_all(draw);
     sim_draw_change(draw, both.other, place.table, tag, place.column);
     sim_draw_change(draw, both.one, place.table, tag, place.column);
-    send_all(draw, both.one, both.other)->most_bytes = NOTHING;
+    sim_scene_send_all(draw, both.one, both.other)->most_bytes = NOTHING;
     for (i = 0; i < draw->schema->nodes - 1; i++) {
         const sim_link_t *link = &draw->schema->links[i];
 
         if (link->caller != both.one && link->callee != both.one) {
-            send_all(draw, link->caller, link->callee);
-            send_all(draw, link->callee, link->caller);
+            sim_scene_send_all(draw, link->caller, link->callee);
+            sim_scene_send_all(draw, link->callee, link->caller);
         }
     }
     sim_draw_change(draw, both.one, place.table, tag, column);
-    send_all(draw, both.one, both.other);
+    sim_scene_send_all(draw, both.one, both.other);
 }
 
 /* --- A row goes with its parent, and the same batch brings a record that gets
@@ -352,7 +327,7 @@ static void draw_lacking(sim_draw_t *draw, place_t place, pair_t both)
  * cannot come before. --- */
 
 static int fits_freed(const sim_schema_t *schema, const sim_table_t *table,
-                      const sim_column_t *column, pair_t both)
+                      const sim_column_t *column, sim_pair_t both)
 {
     return is_child(schema, table, column) && table->key == SIM_KEY_REUSED &&
            !table->says_shared && unique_of(table) >= 0 &&
@@ -360,7 +335,7 @@ static int fits_freed(const sim_schema_t *schema, const sim_table_t *table,
            column->rule[both.other] == SIM_RULE_CASCADE;
 }
 
-static void draw_freed(sim_draw_t *draw, place_t place, pair_t both)
+static void draw_freed(sim_draw_t *draw, sim_place_t place, sim_pair_t both)
 {
     const int parent =
         draw->schema->tables[place.table].columns[place.column].parent;
@@ -369,17 +344,17 @@ static void draw_freed(sim_draw_t *draw, place_t place, pair_t both)
     const int other = sim_draw_row(draw, both.one, parent);
     const char *value = apr_psprintf(draw->pool, "'u-%d'", ++draw->words);
 
-    exchange_all(draw);
+    sim_scene_exchange_all(draw);
     (void)sim_draw_row_under(draw, both.other, place.table, NULL);
     sim_draw_refer(draw, place.column, parent, first);
     sim_draw_put(draw, unique, value);
     if (sim_draw_chance(draw, 50))
-        number_all(draw, both.other);
+        sim_scene_number_all(draw, both.other);
     sim_draw_end(draw, both.one, parent, first);
     (void)sim_draw_row(draw, both.one, place.table);
     sim_draw_refer(draw, place.column, parent, other);
     sim_draw_put(draw, unique, value);
-    send_all(draw, both.one, both.other);
+    sim_scene_send_all(draw, both.one, both.other);
 }
 
 /* --- A row, which its node alone has, lets go of a record whose key is used
@@ -396,13 +371,14 @@ static int emptied_of(const sim_schema_t *schema, const sim_table_t *table,
         if (i != but && table->columns[i].kind == SIM_REFERENCE &&
             table->columns[i].other < 0 &&
             table->columns[i].rule[node] == SIM_RULE_SET_NULL &&
-            stands_alone(&schema->tables[table->columns[i].parent], -1))
+            sim_scene_stands_alone(&schema->tables[table->columns[i].parent],
+                                   -1))
             return i;
     return -1;
 }
 
 static int fits_released(const sim_schema_t *schema, const sim_table_t *table,
-                         const sim_column_t *column, pair_t both)
+                         const sim_column_t *column, sim_pair_t both)
 {
     const sim_table_t *parent = &schema->tables[column->parent];
 
@@ -414,7 +390,7 @@ static int fits_released(const sim_schema_t *schema, const sim_table_t *table,
                       both.other) >= 0;
 }
 
-static void draw_released(sim_draw_t *draw, place_t place, pair_t both)
+static void draw_released(sim_draw_t *draw, sim_place_t place, sim_pair_t both)
 {
     const sim_table_t *table = &draw->schema->tables[place.table];
     const int parent = table->columns[place.column].parent;
@@ -427,42 +403,44 @@ static void draw_released(sim_draw_t *draw, place_t place, pair_t both)
     const char *value = apr_psprintf(draw->pool, "'u-%d'", ++draw->words);
 
     sim_draw_put(draw, unique, value);
-    exchange_all(draw);
+    sim_scene_exchange_all(draw);
     (void)sim_draw_row(draw, both.other, place.table);
     sim_draw_refer(draw, place.column, parent, one);
     sim_draw_refer(draw, emptied, second, other);
     if (sim_draw_chance(draw, 50))
-        number_all(draw, both.other);
+        sim_scene_number_all(draw, both.other);
     sim_draw_end(draw, both.one, second, other);
     sim_draw_end(draw, both.one, parent, one);
     (void)sim_draw_row(draw, both.one, parent);
     sim_draw_put(draw, unique, value);
-    send_all(draw, both.one, both.other);
+    sim_scene_send_all(draw, both.one, both.other);
 }
 
 /* --- Where a person decides, two nodes change a column; then one of them
  * changes another one, so that its value of the first comes once more. --- */
 
 static int fits_kept(const sim_schema_t *schema, const sim_table_t *table,
-                     const sim_column_t *column, pair_t both)
+                     const sim_column_t *column, sim_pair_t both)
 {
-    return table->holds >> both.other & 1 && stands_alone(table, -1) &&
+    return table->holds >> both.other & 1 &&
+           sim_scene_stands_alone(table, -1) &&
            is_plain(schema, table, column, both) &&
-           plain_of(schema, table, (int)(column - table->columns), both) >= 0;
+           sim_scene_plain_of(schema, table, (int)(column - table->columns),
+                              both) >= 0;
 }
 
-static void draw_kept(sim_draw_t *draw, place_t place, pair_t both)
+static void draw_kept(sim_draw_t *draw, sim_place_t place, sim_pair_t both)
 {
     const int tag = sim_draw_row(draw, both.one, place.table);
-    const int column = plain_of(
+    const int column = sim_scene_plain_of(
         draw->schema, &draw->schema->tables[place.table], place.column, both);
 
-    exchange_all(draw);
+    sim_scene_exchange_all(draw);
     sim_draw_change(draw, both.other, place.table, tag, place.column);
     sim_draw_change(draw, both.one, place.table, tag, place.column);
-    number_all(draw, both.one);
+    sim_scene_number_all(draw, both.one);
     sim_draw_change(draw, both.one, place.table, tag, column);
-    send_all(draw, both.one, both.other);
+    sim_scene_send_all(draw, both.one, both.other);
 }
 
 static const sim_scene_t scenes[] = {
@@ -472,9 +450,14 @@ static const sim_scene_t scenes[] = {
     {"freed", "few", fits_freed, draw_freed},
     {"released", "few", fits_released, draw_released},
     {"kept", "few", fits_kept, draw_kept},
+    {"together", "few", sim_waiting_fits_together, sim_waiting_draw_together},
+    {"tied", "few", sim_waiting_fits_tied, sim_waiting_draw_tied},
+    {"named", "few", sim_waiting_fits_named, sim_waiting_draw_named},
+    {"behind", "few", sim_waiting_fits_behind, sim_waiting_draw_behind},
 };
 
 #define SCENES ((int)(sizeof(scenes) / sizeof(*scenes)))
+#define LATER  6 /* from here on they are drawn apart: seeds keep theirs */
 
 const sim_scene_t *sim_scene_find(const char *name)
 {
@@ -486,19 +469,34 @@ const sim_scene_t *sim_scene_find(const char *name)
     return NULL;
 }
 
+/* Return one of the COUNT scenes from number FIRST on that SCHEMA allows, in
+ * PERCENT of all cases; or NULL. */
+static const sim_scene_t *choose(const sim_schema_t *schema,
+                                 sim_random_t *random, int percent, int first,
+                                 int count)
+{
+    int start, i;
+
+    if (!sim_random_chance(random, percent))
+        return NULL;
+    start = sim_random_below(random, count);
+    for (i = 0; i < count; i++) {
+        const sim_scene_t *scene = &scenes[first + (start + i) % count];
+
+        if (sim_scene_fits(scene, schema))
+            return scene;
+    }
+    return NULL;
+}
+
 const sim_scene_t *sim_scene_choose(const sim_schema_t *schema,
                                     apr_uint64_t seed)
 {
     sim_random_t random = sim_random_begin(seed, "scenes");
-    int start, i;
+    sim_random_t later = sim_random_begin(seed, "later scenes");
+    const sim_scene_t *scene = choose(schema, &later, 5, LATER, SCENES - LATER);
 
-    if (!sim_random_chance(&random, 10))
-        return NULL;
-    start = sim_random_below(&random, SCENES);
-    for (i = 0; i < SCENES; i++)
-        if (sim_scene_fits(&scenes[(start + i) % SCENES], schema))
-            return &scenes[(start + i) % SCENES];
-    return NULL;
+    return scene ? scene : choose(schema, &random, 10, 0, LATER);
 }
 
 const char *sim_scene_style(const sim_scene_t *scene)

@@ -225,7 +225,8 @@ static void insert_tied(sim_draw_t *draw, int node, int session, int number,
             APR_ARRAY_IDX(cells, i, sim_cell_t).text = parent;
 }
 
-/* Insert two rows that must refer to each other. */
+/* Insert two rows that must refer to each other, in a transaction: the last
+ * four steps. */
 static void draw_tied(sim_draw_t *draw, int node, int session, int number)
 {
     const sim_table_t *tables = draw->schema->tables;
@@ -517,17 +518,41 @@ static sim_step_t *step_about(sim_draw_t *draw, sim_step_e kind, int node,
     return step;
 }
 
-void sim_draw_change(sim_draw_t *draw, int node, int table, int tag, int column)
+void sim_draw_give(sim_draw_t *draw, int node, int table, int tag, int column,
+                   const char *text)
 {
-    const sim_table_t *changed = &draw->schema->tables[table];
     sim_step_t *step = step_about(draw, SIM_UPDATE, node, table, tag);
 
     step->cells[0] = apr_array_make(draw->pool, 1, sizeof(sim_cell_t));
-    cell(step->cells[0], column,
-         column == SIM_CELL_KEY
-             ? key_of(draw, changed, FRESH_KEYS)
-             : sim_kind_plain(changed->columns[column].kind, ++draw->words,
-                              draw->schema->databases[node], draw->pool));
+    cell(step->cells[0], column, text);
+}
+
+void sim_draw_change(sim_draw_t *draw, int node, int table, int tag, int column)
+{
+    const sim_table_t *changed = &draw->schema->tables[table];
+
+    sim_draw_give(
+        draw, node, table, tag, column,
+        column == SIM_CELL_KEY
+            ? key_of(draw, changed, FRESH_KEYS)
+            : sim_kind_plain(changed->columns[column].kind, ++draw->words,
+                             draw->schema->databases[node], draw->pool));
+}
+
+int sim_draw_tied(sim_draw_t *draw, int node, int table)
+{
+    const int tag = draw->tags[table];
+    int i;
+
+    draw_tied(draw, node, 0, table);
+    for (i = 2; i < 4; i++) {
+        sim_step_t *step = &APR_ARRAY_IDX(
+            draw->history->steps, draw->history->steps->nelts - i, sim_step_t);
+
+        step->kind = SIM_INSERT;
+        step->rows = 1;
+    }
+    return tag;
 }
 
 void sim_draw_end(sim_draw_t *draw, int node, int table, int tag)
