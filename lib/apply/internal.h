@@ -472,13 +472,6 @@ cm_error_t *cm_write_unread(cm_run_t *run, const apr_array_header_t *records,
 /* Return whether ERR ends the transaction. */
 int cm_write_is_fatal(const cm_run_t *run, const cm_error_t *err);
 
-/* --- readback.c --- */
-
-/* Read back the rows of CHUNK, just written, if the database may have changed
- * the values. RUN->altered gets the columns that hold something else. */
-cm_error_t *cm_readback_compare(cm_run_t *run, const cm_chunk_t *chunk,
-                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
 /* --- mappings.c --- */
 
 /* Complete the mappings of CHUNK, just written, and save those that have

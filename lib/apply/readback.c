@@ -1,6 +1,11 @@
 /* Reading rows back: the database may have stored something other than what was
- * written. */
-#include "apply/internal.h"
+ * written, or a trigger may have changed a column that was not.
+ *
+ * What was read when the row was locked does not say what such a column held:
+ * since then the row may have let go of a deleted record (release.c), a foreign
+ * key may have changed it, or a trigger of another table. That is no fault of
+ * this table's triggers, so the rows are read just before they are updated. */
+#include "apply/readback_internal.h"
 
 #include <string.h>
 
@@ -15,6 +20,11 @@
 
 /* Examples are for people to read: no more than this is stored. */
 #define EXAMPLE_BYTES 200
+
+struct cm_readback_t {
+    const cm_datum_t **before; /* of each record of the chunk: the raw capture
+                                  of its row; NULL: not read */
+};
 
 /* Return whether the database may change what is written into rows of RECORD's
  * shape. Only such rows are read back. */
@@ -78,53 +88,145 @@ static void note(cm_run_t *run, const cm_record_t *record, const char *local_id,
                        .seen_at = cm_clock_now()};
 }
 
-static cm_error_t *compare_row(cm_run_t *run, const cm_record_t *record,
-                               const char *local_id, const cm_datum_t *raw,
+/* Set RAW, of each record of CHUNK, to the raw capture of its row, which is
+ * found by IDS; NULL: it is not there. */
+static cm_error_t *read_rows(const cm_datum_t **raw, cm_run_t *run,
+                             const cm_chunk_t *chunk, const char **ids,
+                             apr_pool_t *pool)
+{
+    cm_keys_t *keys = cm_keys_create(run->node->store, chunk->table, pool);
+    cm_rows_t *rows;
+    int i;
+
+    for (i = 0; i < chunk->count; i++)
+        cm_keys_add(keys, ids[i], &raw[i], 1);
+    CM_TRY(cm_keys_select(&rows, keys, chunk->table->capture, 0, pool));
+    for (i = 0; i < rows->count; i++) {
+        const cm_datum_t **found = cm_keys_find(keys, cm_cell_text(rows, i, 0));
+
+        if (found)
+            *found = cm_cell(rows, i, 1);
+    }
+    return NULL;
+}
+
+/* Set *VALUES to what RAW, the capture of a row of TABLE, holds in each column,
+ * in the form in which it is compared; CM_ABSENT: nothing is captured. */
+static cm_error_t *read_values(cm_value_t **values, const cm_run_t *run,
+                               const cm_table_t *table, const cm_datum_t *raw,
                                apr_pool_t *pool)
 {
-    const cm_table_t *table = record->table;
     apr_array_header_t *attributes;
     int i;
 
+    *values = apr_pcalloc(pool, table->column_count * sizeof(**values));
+    if (!raw)
+        return NULL;
     CM_TRY(cm_captured_read(&attributes, table, *raw,
                             cm_dialect_of_store(run->node->store), pool));
     for (i = 0; i < attributes->nelts; i++) {
         const cm_attribute_t *attribute =
             &APR_ARRAY_IDX(attributes, i, cm_attribute_t);
         int place = cm_table_settable(table, attribute->name);
-        const cm_column_t *column = &table->columns[place < 0 ? 0 : place];
-        cm_value_t written, stored = attribute->value;
 
-        if (place < 0 || record->effect->raw[place].kind == CM_ABSENT)
-            continue;
-        written = form_of(column, record->effect->raw[place], pool);
-        stored = form_of(column, stored, pool);
-        if (cm_value_compare(written, stored))
-            note(run, record, local_id, column, written, stored);
+        if (place >= 0)
+            (*values)[place] =
+                form_of(&table->columns[place], attribute->value, pool);
     }
     return NULL;
 }
 
-cm_error_t *cm_readback_compare(cm_run_t *run, const cm_chunk_t *chunk,
-                                apr_pool_t *scratch_pool)
+/* Return whether column I of RECORD follows a key that the same statement
+ * changes: a foreign key does that, or release.c. */
+static int follows_key(const cm_record_t *record, int i)
 {
-    cm_keys_t *keys;
-    cm_rows_t *rows;
+    const char *reference = record->table->columns[i].reference;
+
+    return record->effect->moves && reference &&
+           !strcmp(reference, record->table->model->name);
+}
+
+/* Return what column I of RECORD is to hold: what was written, or the value
+ * that it held BEFORE. CM_ABSENT: anything. */
+static cm_value_t expected_of(const cm_record_t *record, cm_value_t before,
+                              int i, apr_pool_t *pool)
+{
+    const cm_effect_t *effect = record->effect;
+
+    if (!effect->writes[i])
+        return before;
+    return effect->raw[i].kind == CM_ABSENT
+               ? effect->raw[i]
+               : form_of(&record->table->columns[i], effect->raw[i], pool);
+}
+
+/* Note the columns of RECORD that hold something else AFTER it was written than
+ * they should. */
+static cm_error_t *compare_row(cm_run_t *run, const cm_record_t *record,
+                               const char *local_id, const cm_datum_t *before,
+                               const cm_datum_t *after, apr_pool_t *pool)
+{
+    const cm_table_t *table = record->table;
+    cm_value_t *held, *holds;
     int i;
 
+    CM_TRY(read_values(&held, run, table, before, pool));
+    CM_TRY(read_values(&holds, run, table, after, pool));
+    for (i = 0; i < table->column_count; i++) {
+        const cm_value_t expected = expected_of(record, held[i], i, pool);
+
+        if (expected.kind == CM_ABSENT || holds[i].kind == CM_ABSENT ||
+            follows_key(record, i))
+            continue;
+        if (cm_value_compare(expected, holds[i]))
+            note(run, record, local_id, &table->columns[i], expected, holds[i]);
+    }
+    return NULL;
+}
+
+cm_error_t *cm_readback_begin(cm_readback_t **readback, cm_run_t *run,
+                              const cm_chunk_t *chunk, apr_pool_t *result_pool)
+{
+    const cm_datum_t **before;
+    const char **ids;
+    int i;
+
+    *readback = NULL;
     if (!may_be_altered(chunk->records[0]))
         return NULL;
-    keys = cm_keys_create(run->node->store, chunk->table, scratch_pool);
+    *readback = apr_palloc(result_pool, sizeof(**readback));
+    before = apr_pcalloc(result_pool, chunk->count * sizeof(*before));
+    (*readback)->before = before;
+    if (chunk->kind != CM_EFFECT_UPDATE || !chunk->table->own_triggers)
+        return NULL;
+    ids = apr_palloc(result_pool, chunk->count * sizeof(*ids));
     for (i = 0; i < chunk->count; i++)
-        cm_keys_add(keys, chunk->mappings[i].local_id, chunk->records[i], 1);
-    CM_TRY(cm_keys_select(&rows, keys, chunk->table->capture, 0, scratch_pool));
-    for (i = 0; i < rows->count; i++) {
-        const char *id = cm_cell_text(rows, i, 0);
-        const cm_record_t *record = cm_keys_find(keys, id);
+        ids[i] = chunk->records[i]->here->local_id;
+    return read_rows(before, run, chunk, ids, result_pool);
+}
 
-        if (record)
-            CM_TRY(compare_row(run, record, apr_pstrdup(run->pool, id),
-                               cm_cell(rows, i, 1), scratch_pool));
+cm_error_t *cm_readback_compare(const cm_readback_t *readback, cm_run_t *run,
+                                const cm_chunk_t *chunk,
+                                apr_pool_t *scratch_pool)
+{
+    const cm_datum_t **after;
+    apr_pool_t *iterpool;
+    const char **ids;
+    int i;
+
+    if (!readback)
+        return NULL;
+    ids = apr_palloc(scratch_pool, chunk->count * sizeof(*ids));
+    after = apr_pcalloc(scratch_pool, chunk->count * sizeof(*after));
+    for (i = 0; i < chunk->count; i++)
+        ids[i] = chunk->mappings[i].local_id;
+    CM_TRY(read_rows(after, run, chunk, ids, scratch_pool));
+    apr_pool_create(&iterpool, scratch_pool);
+    for (i = 0; i < chunk->count; i++) {
+        apr_pool_clear(iterpool);
+        CM_TRY(compare_row(run, chunk->records[i], ids[i], readback->before[i],
+                           after[i], iterpool));
     }
+    apr_pool_destroy(iterpool);
     return NULL;
 }

@@ -1,5 +1,6 @@
 /* Writing effects: many records in one statement, and the faulty ones alone. */
 #include "apply/heirs_internal.h"
+#include "apply/readback_internal.h"
 
 #include <string.h>
 
@@ -279,10 +280,13 @@ static cm_error_t *delete_rows(cm_run_t *run, const cm_chunk_t *chunk,
 static cm_error_t *write_rows(cm_run_t *run, const cm_chunk_t *chunk,
                               apr_pool_t *scratch_pool)
 {
+    cm_readback_t *readback;
+
     if (chunk->kind == CM_EFFECT_NONE)
         return NULL;
     if (chunk->kind == CM_EFFECT_DELETE)
         return delete_rows(run, chunk, scratch_pool);
+    CM_TRY(cm_readback_begin(&readback, run, chunk, scratch_pool));
     CM_TRY(cm_node_applying(run->node, chunk->table, scratch_pool));
     if (chunk->kind == CM_EFFECT_CREATE)
         CM_TRY(create_rows(run, chunk, scratch_pool));
@@ -290,7 +294,7 @@ static cm_error_t *write_rows(cm_run_t *run, const cm_chunk_t *chunk,
         CM_TRY(update_released(run, chunk, scratch_pool));
     else
         CM_TRY(update_rows(run, chunk, scratch_pool));
-    return cm_readback_compare(run, chunk, scratch_pool);
+    return cm_readback_compare(readback, run, chunk, scratch_pool);
 }
 
 static cm_error_t *write_chunk(cm_run_t *run, const cm_chunk_t *chunk,
