@@ -359,7 +359,6 @@ cm_error_t *sync_follow(int *again, sync_client_t *client, sync_cycle_t *cycle,
     for (i = 0; i < count; i++)
         follow.listens[i] =
             sync_listen_open(client, peer_of(&follow, i)->settings, all);
-    sync_stop_catch_reload();
     follow.moved_at = apr_time_now();
     sync_service_notify("READY=1");
     while (wait_for_reason(&follow))

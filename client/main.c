@@ -57,6 +57,9 @@ static cm_error_t *run(sync_client_t *client, int argc, const char *const *argv)
         sync_options_version();
         return NULL;
     }
+    /* Before the configuration is read: what changes from then on counts. */
+    if (options->run.follow)
+        sync_stop_catch_reload();
     CM_TRY(cm_config_file_read(&client->settings, options->config, pool));
     return options->command->run(client);
 }

@@ -41,7 +41,21 @@ package Follower {
                 $node->config_file, '--follow', @options],
             out => $self->{log}, %with);
         Communicator::Test::at_end(sub { $self->stop });
+        Communicator::Test::wait_until(sub { $self->catches_hangup });
         return $self;
+    }
+
+    # Whether SIGHUP does not end it any more, or it has ended already. What
+    # starts slowly, as others need the processor, has not come that far, and
+    # may not even be the client yet.
+    sub catches_hangup {
+        my ($self) = @_;
+        my $process = "/proc/$self->{pid}";
+        my $status = slurp("$process/status");
+
+        return 1 if $status =~ /^State:\s*Z/m;
+        return readlink("$process/exe") ne readlink('/proc/self/exe')
+          && $status =~ /^SigCgt:\s*[0-9a-f]*[13579bdf]$/m;
     }
 
     sub is_alive { return Communicator::Test::is_alive($_[0]{pid}) }
