@@ -10,6 +10,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use POSIX ();
 use Test::More;
 use Communicator::Test qw(client_file module_file need is_alive start_process
   spew wait_until);
@@ -18,9 +19,11 @@ use Communicator::Test::Galera;
 use Communicator::Test::Haproxy;
 use Communicator::Test::Peer;
 use Communicator::Test::Server;
+use Communicator::Test::Session;
 use Communicator::Test::Tls;
 
 my ($writers, $transactions) = (2, 150);
+my $passing = qr/^(?:0|69|75)$/;
 my $models = "CommunicatorModel author table=authors\n"
   . "CommunicatorModel book   table=books references=author_id:author\n";
 my $tables = <<'SQL';
@@ -77,11 +80,30 @@ sub sync_along {
 
     while (grep { is_alive($_) } @$pids) {
         $code->() if ++$runs == $at;
-        $exits{ $central->sync->{exit} }++;
+        my $run = $central->sync;
+        $exits{ $run->{exit} }++;
+        diag $run->{err} if $run->{exit} !~ $passing;
     }
     note "$runs runs, ", join ', ', map { "$exits{$_} times $_" } sort keys
       %exits;
     return keys %exits;
+}
+
+# What SERVER answers to CENTRAL, whose run began when it held the messages up to
+# BEGAN, and which holds them up to LAST by now.
+sub ask {
+    my ($server, $central, $began, $last) = @_;
+    my $database = $central->database;
+
+    return $server->get('/messages.json?from_id=' . ($last + 1), headers => {
+        'Communicator-Protocol' => 2,
+        'Communicator-Node' => 'central',
+        'Communicator-Epoch' => $database->value(
+            'select epoch from communicator_node'),
+        'Communicator-Peer-Epoch' => $database->value('select epoch from '
+              . "communicator_peers where name = 'facade'"),
+        'Communicator-Received' => $began,
+    });
 }
 
 # All that is here is there, at each member.
@@ -144,13 +166,36 @@ SKIP: {
         $members[2]->stop('crash');
         $members[2]->begin;
     });
-    is_deeply([grep { !/^(?:0|69|75)$/ } @exits], [],
+    is_deeply([grep { $_ !~ $passing } @exits], [],
         'a server was killed: runs failed for passing reasons only');
     $members[2]->wait_ready;
     $central->sync for 1 .. 6;
     $central->sync_ok;
     cmp_ok(are_equal($central, \@databases, 'under load'), '>', 500,
         '  and much');
+
+    # In the middle of a run another server is asked, which has not yet applied
+    # what the first one has numbered.
+    my $held = $here->value(
+        "select received from communicator_peers where name = 'facade'");
+    ask($servers[1], $central, $held, $held);
+    my $stalled = Communicator::Test::Session->new($databases[1]);
+    $stalled->run('flush tables with read lock');
+    $databases[0]->run("insert into authors (token) values ('numbered')");
+    my $first = ask($servers[0], $central, $held, $held);
+    is($first->{status}, 200, 'a server numbers a message');
+    my $asking = fork // die "fork: $!";
+    if (!$asking) {
+        my $answer = ask($servers[1], $central, $held,
+            $first->{headers}{'communicator-last'});
+        POSIX::_exit($answer->{status} == 200 ? 0 : 1);
+    }
+    sleep 1;
+    $stalled->run('unlock tables');
+    $stalled->stop;
+    waitpid $asking, 0;
+    is($?, 0, '  and one that is behind it, and is asked next, waits for it');
+    $central->sync_ok;
 
     # haproxy sees which databases cannot be read.
     my $haproxy = Communicator::Test::Haproxy->start(@servers);
@@ -164,7 +209,8 @@ SKIP: {
     my @failed;
     for (1 .. 6) {
         $here->run("insert into authors (token) values ('without one $_')");
-        push @failed, grep { $_ } $central->sync->{exit};
+        my $run = $central->sync;
+        push @failed, $run->{err} if $run->{exit};
     }
     is_deeply(\@failed, [], '  no run fails meanwhile');
     is($databases[1]->value("select count(*) from authors where token like "

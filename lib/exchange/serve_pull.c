@@ -395,8 +395,10 @@ static cm_error_t *find_batch(pull_t *pull, cm_exchange_t *exchange)
 {
     pull->stamping.peer = exchange->peer->name;
     CM_TRY(read_limits(&pull->limits, exchange));
-    if (!exchange->gem)
+    if (!exchange->gem) {
         CM_TRY(read_withhold(pull, exchange));
+        exchange->said.claim.asked_after = pull->from - 1;
+    }
     CM_TRY(cm_serve_wait_read(&pull->wait, exchange));
     CM_TRY(cm_serve_with_node(exchange, read_batch, pull));
     return wait_for_more(pull, exchange);

@@ -123,6 +123,13 @@ static cm_error_t *check_held(cm_claim_t *claim, cm_node_t *node,
     return NULL;
 }
 
+/* In the middle of a run, a peer holds more than when its run began. */
+static apr_int64_t holds(const cm_claim_t *claim)
+{
+    return claim->asked_after > claim->received ? claim->asked_after
+                                                : claim->received;
+}
+
 /* No peer can hold a message that was never written. */
 static cm_error_t *check_numbers(const cm_claim_t *claim, const cm_node_t *node,
                                  const cm_peer_t *peer, apr_int64_t last_seq,
@@ -133,9 +140,9 @@ static cm_error_t *check_numbers(const cm_claim_t *claim, const cm_node_t *node,
                                 " of '%s', whose last message is "
                                 "%" APR_INT64_T_FMT;
 
-    if (claim->received > last_seq)
-        return way_out(CM_FAIL(pool, CM_EPOCH, words, peer->name,
-                               claim->received, us, last_seq),
+    if (holds(claim) > last_seq)
+        return way_out(CM_FAIL(pool, CM_EPOCH, words, peer->name, holds(claim),
+                               us, last_seq),
                        us, peer->name, pool);
     if (claim->newest >= 0 && claim->newest < peer->received)
         return way_out(CM_FAIL(pool, CM_EPOCH, words, us, peer->received,
@@ -180,7 +187,7 @@ cm_error_t *cm_epoch_split(cm_epoch_split_t *split, const cm_claim_t *claim,
         claim->known_epoch && strcmp(claim->known_epoch, node->epoch);
     if (split->peer_is_new || split->we_are_new)
         return NULL;
-    split->we_were_set_back = claim->received > last_seq;
+    split->we_were_set_back = holds(claim) > last_seq;
     split->peer_was_set_back =
         claim->newest >= 0 && claim->newest < peer->received;
     err = check_held(&copy, node, peer, scratch_pool);
@@ -249,7 +256,7 @@ cm_error_t *cm_epoch_check(cm_claim_t *claim, cm_node_t *node, cm_peer_t **peer,
         return err;
     err = look_in_transaction(claim, node, peer, (*peer)->name, result_pool);
     if (err && err->code == CM_EPOCH)
-        CM_TRY(note_seen(node, *peer, claim->received, scratch_pool));
+        CM_TRY(note_seen(node, *peer, holds(claim), scratch_pool));
     return err;
 }
 

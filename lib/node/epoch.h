@@ -13,6 +13,8 @@ typedef struct cm_claim_t {
     const char *epoch;       /* of its database; NULL: not said */
     const char *known_epoch; /* that it knows us by; NULL: not said */
     apr_int64_t received;    /* it holds ours up to this seq; -1: not said */
+    apr_int64_t asked_after; /* it asks for what follows this seq, so it holds
+                                that by now; 0: not said */
     apr_int64_t held;        /* the last message of them; 0: not said ... */
     apr_int64_t held_clock;  /* ... and its clock */
     int counts;          /* RECEIVED is what it counted as a gem (former.h) */

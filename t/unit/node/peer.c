@@ -240,6 +240,13 @@ static void stale(cm_store_t *store, apr_pool_t *pool)
        "one that holds what was never written is one");
     is_str(database_value(store, "SELECT sent FROM communicator_peers", pool),
            "7", "  and the number is kept for the next history");
+    claim.received = 0;
+    claim.asked_after = 8;
+    ok(database_fails(cm_epoch_check(&claim, node, &peer, pool, pool), CM_EPOCH,
+                      "more than was written, by now"),
+       "one that asks for what follows such a message is one");
+    is_str(database_value(store, "SELECT sent FROM communicator_peers", pool),
+           "8", "  and the number is kept, too");
     database_must(cm_epoch_look(&read, node, "facade", pool));
     is_int(read->received, 40, "what a peer doubts is read again");
     database_must(cm_epoch_look(&read, node, "never met", pool));
