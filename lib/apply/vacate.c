@@ -416,30 +416,30 @@ cm_error_t *cm_vacate_exchanged(int *moved, cm_run_t *run,
 
 /* Let HEIR come, which the database refuses, and FORMER be deleted, after its
  * row has given up its values. If that does not help, nothing changes. */
-static cm_error_t *give_way(int *done, cm_run_t *run, cm_record_t *former,
+static cm_error_t *give_way(cm_run_t *run, cm_record_t *former,
                             cm_record_t *heir, apr_pool_t *pool)
 {
     exchange_t exchange = {.run = run, .table = former->table, .pool = pool};
     apr_array_header_t *both = apr_array_make(pool, 2, sizeof(cm_record_t *));
     const cm_error_t *refused = heir->error;
     cm_store_t *store = run->node->store;
+    int any, done = 0;
 
     exchange.records = apr_array_make(pool, 1, sizeof(cm_record_t *));
     APR_ARRAY_PUSH(exchange.records, cm_record_t *) = former;
     APR_ARRAY_PUSH(both, cm_record_t *) = heir;
     APR_ARRAY_PUSH(both, cm_record_t *) = former;
-    CM_TRY(find_apart(done, &exchange));
-    if (!*done)
+    CM_TRY(find_apart(&any, &exchange));
+    if (!any)
         return NULL;
-    *done = 0;
     CM_TRY(cm_transaction_savepoint(store, SAVEPOINT, pool));
     CM_TRY(vacate_rows(&exchange, pool));
     heir->aim = heir->tasks->nelts;
     former->aim = former->tasks->nelts;
     if (all_come(&exchange) && cm_rounds_ready(run, heir, CM_PARTIAL_NONE))
-        CM_TRY(cm_group_write(done, run, both, 1, pool));
+        CM_TRY(cm_group_write(&done, run, both, 1, pool));
     former->in_no_cycle = heir->in_no_cycle = 0;
-    if (!*done) {
+    if (!done) {
         CM_TRY(cm_transaction_rollback_to(store, SAVEPOINT, pool));
         heir->error = refused;
         heir->effect = NULL;
@@ -466,7 +466,7 @@ static cm_record_t *refused_heir(cm_run_t *run, const cm_record_t *record)
 cm_error_t *cm_vacate_formers(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     apr_pool_t *iterpool;
-    int i, done;
+    int i;
 
     apr_pool_create(&iterpool, scratch_pool);
     for (i = 0; i < run->records->nelts; i++) {
@@ -475,7 +475,7 @@ cm_error_t *cm_vacate_formers(cm_run_t *run, apr_pool_t *scratch_pool)
 
         apr_pool_clear(iterpool);
         if (heir)
-            CM_TRY(give_way(&done, run, record, heir, iterpool));
+            CM_TRY(give_way(run, record, heir, iterpool));
     }
     apr_pool_destroy(iterpool);
     return NULL;
