@@ -7,9 +7,6 @@
 
 #include "record/keys.h"
 
-/* So many times a key may have changed since a peer knew it. */
-#define MOST_HEIRS 1000
-
 static const cm_found_t nothing;
 
 static apr_hash_t *entries_of_model(cm_run_t *run, const cm_model_t *model)
@@ -77,7 +74,7 @@ cm_entry_t *cm_directory_parent_now(cm_run_t *run,
     cm_entry_t *heir = parent;
     int i;
 
-    for (i = 0; heir && !column->is_key && i < MOST_HEIRS; i++) {
+    for (i = 0; heir && !column->is_key && i < CM_MOST_HEIRS; i++) {
         heir = cm_directory_heir(run, parent);
         if (heir)
             parent = heir;
@@ -160,7 +157,7 @@ static cm_error_t *refresh_model(cm_run_t *run, apr_hash_t *of_model,
     apr_array_header_t *list = list_entries(of_model, scratch_pool);
     int i;
 
-    for (i = 0; list->nelts && i < MOST_HEIRS; i++)
+    for (i = 0; list->nelts && i < CM_MOST_HEIRS; i++)
         CM_TRY(refresh_list(&list, run, list, scratch_pool));
     return NULL;
 }

@@ -13,9 +13,6 @@
 #include "record/keys.h"
 #include "outbox/missing.h"
 
-/* So many times a key may have changed since. */
-#define MOST_HEIRS 1000
-
 /* Return the message that deletes RECORD, and names the record that continues
  * it; or NULL. */
 static const cm_task_t *end_of(const cm_record_t *record)
@@ -56,7 +53,7 @@ const cm_entry_t *cm_heirs_last(cm_run_t *run, const cm_record_t *record)
     int i;
 
     next = end ? cm_directory_main(end->counterpart) : NULL;
-    for (i = 0; next && i < MOST_HEIRS; i++) {
+    for (i = 0; next && i < CM_MOST_HEIRS; i++) {
         heir = next;
         next = next_of(run, heir);
     }

@@ -236,6 +236,9 @@ void cm_check_task(cm_run_t *run, cm_task_t *task);
 
 /* --- directory.c --- */
 
+/* So many times a key may have changed since a peer knew it. */
+#define CM_MOST_HEIRS 1000
+
 /* Return the entry of that identity. A new one is looked up by the next
  * refresh.
  */
