@@ -46,7 +46,6 @@ static const cm_entry_t *parent_of(cm_run_t *run, const cm_record_t *record,
                                    const char *column)
 {
     const cm_attribute_t *attribute = last_attribute(record, column);
-
     const cm_column_t *to = cm_table_column(record->table, column);
 
     return attribute && to ? cm_directory_parent_now(run, attribute, to) : NULL;
