@@ -243,14 +243,12 @@ static cm_error_t *name_of(const char **name, cm_store_t *store,
     *name = apr_hash_get(store->names, sql, APR_HASH_KEY_STRING);
     if (*name)
         return NULL;
-    *name =
-        apr_psprintf(store->connection_pool, "communicator_%d", ++store->named);
+    *name = apr_psprintf(pool, "communicator_%d", ++store->named);
     err = prepare_as(*name, store, sql, pool);
     if (err && (err->code != CM_DATABASE || store->transaction_pool ||
                 store->dialect->ops->plans_statements))
         return err;
-    if (err)
-        *name = "";
+    *name = err ? "" : apr_pstrdup(store->connection_pool, *name);
     apr_hash_set(store->names, apr_pstrdup(store->connection_pool, sql),
                  APR_HASH_KEY_STRING, *name);
     return NULL;
