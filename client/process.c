@@ -33,20 +33,41 @@ static apr_status_t start(apr_proc_t *process, const char *command,
     apr_array_cat(all, arguments);
     APR_ARRAY_PUSH(all, const char *) = NULL;
     apr_procattr_create(&how, pool);
-    apr_procattr_io_set(how, APR_FULL_BLOCK, APR_NO_PIPE, APR_NO_PIPE);
+    /* a program that does not read must not keep us from its end */
+    apr_procattr_io_set(how, APR_CHILD_BLOCK, APR_NO_PIPE, APR_NO_PIPE);
     apr_procattr_cmdtype_set(how, APR_PROGRAM_PATH);
     apr_procattr_error_check_set(how, 1);
     return apr_proc_create(process, APR_ARRAY_IDX(all, 0, const char *),
                            (const char *const *)all->elts, NULL, how, pool);
 }
 
-/* Wait SECONDS for the end of PROCESS. Return why it failed, or NULL. */
-static const char *wait_for(apr_proc_t *process, int seconds, apr_pool_t *pool)
+/* Write as much of INPUT as PROCESS has room for now, and close it behind the
+ * end, or if PROCESS reads no more. */
+static void feed(apr_proc_t *process, const char **input)
+{
+    apr_size_t size = strlen(*input);
+    apr_status_t rv;
+
+    if (!process->in)
+        return;
+    rv = apr_file_write_full(process->in, *input, size, &size);
+    *input += size;
+    if (APR_STATUS_IS_EAGAIN(rv))
+        return;
+    apr_file_close(process->in);
+    process->in = NULL;
+}
+
+/* Let PROCESS read INPUT, and wait SECONDS for its end. Return why it failed,
+ * or NULL. */
+static const char *wait_for(apr_proc_t *process, const char *input, int seconds,
+                            apr_pool_t *pool)
 {
     apr_time_t end = apr_time_now() + apr_time_from_sec(seconds);
     apr_exit_why_e why;
     int code;
 
+    feed(process, &input);
     while (apr_proc_wait(process, &code, &why, APR_NOWAIT) ==
            APR_CHILD_NOTDONE) {
         if (apr_time_now() > end) {
@@ -56,6 +77,7 @@ static const char *wait_for(apr_proc_t *process, int seconds, apr_pool_t *pool)
                                 seconds);
         }
         apr_sleep(apr_time_from_msec(20));
+        feed(process, &input);
     }
     if (!APR_PROC_CHECK_EXIT(why))
         return apr_psprintf(pool, "signal %d ended it", code);
@@ -74,9 +96,9 @@ cm_error_t *sync_process_run(const char *directive, const char *command,
     if (rv != APR_SUCCESS)
         return failed(directive, command,
                       apr_strerror(rv, words, sizeof(words)), pool);
-    apr_file_write_full(process.in, input, strlen(input), NULL);
-    apr_file_close(process.in);
-    why = wait_for(&process, seconds, pool);
+    why = wait_for(&process, input, seconds, pool);
+    if (process.in)
+        apr_file_close(process.in);
     return why ? failed(directive, command, why, pool) : NULL;
 }
 
