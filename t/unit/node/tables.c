@@ -42,9 +42,18 @@ static void retry(cm_node_t *node, apr_pool_t *pool)
     apr_pool_destroy(iterpool);
 }
 
-/* Return how many bytes of memory this process uses. */
+#ifdef __SANITIZE_ADDRESS__
+/* Of the sanitizer; not all compilers come with its headers. */
+size_t __sanitizer_get_current_allocated_bytes(void);
+#endif
+
+/* Return how many bytes of memory this process uses. A sanitizer holds back
+ * what is freed, so that one is asked. */
 static long memory(void)
 {
+#ifdef __SANITIZE_ADDRESS__
+    return (long)__sanitizer_get_current_allocated_bytes();
+#else
     FILE *file = fopen("/proc/self/statm", "r");
     long all, resident = 0;
 
@@ -53,6 +62,7 @@ static long memory(void)
     if (file)
         fclose(file);
     return resident * sysconf(_SC_PAGESIZE);
+#endif
 }
 
 /* A connection may live as long as httpd does, and messages for a table that is
