@@ -84,18 +84,69 @@ static void judge_received(sim_judge_t *judge, int node, int peer)
                        sim_schema_node_name(node), name, last, held);
 }
 
+/* Return what joins MESSAGE, an alias in a query, with the mapping that says
+ * which other name its record has (match=). */
+static const char *with_name(const char *message, apr_pool_t *pool)
+{
+    return apr_psprintf(
+        pool,
+        " LEFT JOIN communicator_mappings AS of_%s ON of_%s.origin = %s.origin"
+        " AND of_%s.original_id = %s.original_id AND"
+        " of_%s.local_record_type = upper(%s.model)",
+        message, message, message, message, message, message, message);
+}
+
+/* Return the condition that NODE knew the record of MESSAGE by the name there
+ * before it applied "later". */
+static const char *was_known(const char *message, int node, apr_pool_t *pool)
+{
+    return apr_psprintf(
+        pool,
+        "(%s.origin = '%s' OR EXISTS (SELECT 1 FROM inbound_messages AS known"
+        " WHERE known.peer = %s.peer AND known.model = %s.model AND"
+        " known.origin = %s.origin AND known.original_id = %s.original_id AND"
+        " known.error IS NULL AND known.processed_at < later.processed_at))",
+        message, sim_schema_node_name(node), message, message, message,
+        message);
+}
+
+/* Return the condition that "later" and "parked" are of one record: under one
+ * name, or under two, of which both were known. Times tell nothing where clocks
+ * were wrong. */
+static const char *is_same(const sim_world_t *world, int node, apr_pool_t *pool)
+{
+    const char *same = "later.origin = parked.origin AND later.original_id ="
+                       " parked.original_id";
+
+    if (world->jumped)
+        return same;
+    return apr_pstrcat(pool, "(", same,
+                       " OR (coalesce(of_parked.same_origin, parked.origin) ="
+                       " coalesce(of_later.same_origin, later.origin) AND"
+                       " coalesce(of_parked.same_id, parked.original_id) ="
+                       " coalesce(of_later.same_id, later.original_id) AND ",
+                       was_known("parked", node, pool), " AND ",
+                       was_known("later", node, pool), "))", NULL);
+}
+
 /* Where all messages stay rows: none has overtaken one of its record that is
- * parked. */
+ * parked, or was until later. */
 void sim_judge_order(sim_world_t *world, int node, apr_pool_t *pool)
 {
     const char *count = sim_node_value(
         world->nodes[node].beside,
-        "SELECT count(*) FROM inbound_messages AS parked JOIN inbound_messages"
-        " AS later ON later.peer = parked.peer AND later.model = parked.model"
-        " AND later.origin = parked.origin AND later.original_id ="
-        " parked.original_id AND later.id > parked.id"
-        " WHERE parked.processed_at IS NULL AND later.processed_at IS NOT NULL"
-        " AND later.error IS NULL",
+        apr_pstrcat(
+            pool,
+            "SELECT count(*) FROM inbound_messages AS parked JOIN"
+            " inbound_messages AS later ON later.peer = parked.peer AND"
+            " later.model = parked.model AND later.id > parked.id",
+            with_name("parked", pool), with_name("later", pool),
+            " WHERE (parked.processed_at IS NULL",
+            world->jumped ? ""
+                          : " OR (parked.error IS NULL AND"
+                            " parked.processed_at > later.processed_at)",
+            ") AND later.processed_at IS NOT NULL AND later.error IS NULL AND ",
+            is_same(world, node, pool), NULL),
         pool);
 
     if (strcmp(count, "0"))
@@ -261,11 +312,23 @@ static const char *name_of(const sim_judge_t *judge, int node, int table,
     return NULL;
 }
 
+/* Return whether what looks like an update of the row NAME of table NUMBER
+ * (NULL: it is gone) may be another record: the row is called by what several
+ * may have. By match= they have it only one after the other. */
+static int may_be_another(const sim_judge_t *judge, int number,
+                          const char *name)
+{
+    const sim_table_t *table = &judge->world->schema->tables[number];
+
+    return sim_schema_is_reused(table) &&
+           (table->match < 0 || !name ||
+            sim_judge_has_event(judge, SIM_EVENT_DELETE, number, name));
+}
+
 /* Return whether a value of TABLE may get a newer clock without being written
  * again: a person, or conflict=, lets it win; or a trigger of another node puts
  * the deleted row back; or a column was dropped before the change of it had a
- * number, which then counts as one of the whole row. Or what looks like an
- * update may be another record: the row is called by what several may have. */
+ * number, which then counts as one of the whole row. */
 static int may_win_again(const sim_table_t *table)
 {
     int i;
@@ -273,8 +336,7 @@ static int may_win_again(const sim_table_t *table)
     for (i = 0; i < table->count; i++)
         if (table->columns[i].altered)
             return 1;
-    return table->holds || table->wins >= 0 || table->returns ||
-           sim_schema_is_reused(table);
+    return table->holds || table->wins >= 0 || table->returns;
 }
 
 /* Who replaces a value that they know is in no conflict with it. */
@@ -300,6 +362,8 @@ static void judge_conflicts(sim_judge_t *judge, int node)
             continue;
         conflict.name =
             name_of(judge, node, conflict.table, cells[4], cells[5]);
+        if (may_be_another(judge, conflict.table, conflict.name))
+            continue;
         if (has_known(judge, &conflict))
             sim_world_fail(judge->world, "known",
                            "%s of %s lost to %s at %s, which replaced it",

@@ -22,8 +22,8 @@ static int row_with(sim_draw_t *draw, int node, int table, int column,
     return tag;
 }
 
-/* Return whether both nodes give COLUMN of TABLE unique values, which match=
- * does not ask for, and nobody decides about conflicts. */
+/* Return whether COLUMN of TABLE holds unique values by which match= finds
+ * nothing, and the clocks alone decide which of two wins. */
 static int is_unique(const sim_table_t *table, const sim_column_t *column)
 {
     return column->unique && column - table->columns != table->match &&
