@@ -101,7 +101,7 @@ cmp_ok($here->value('select count(*) from notes'), '>', 1,
     'messages come while applications write');
 my $pid = $engine->server_pid;
 kill KILL => $pid;
-wait_until(sub { !is_alive($pid) }, 5);
+wait_until(sub { !is_alive($pid) });
 isnt($central->sync->{exit}, 0, 'a run fails when the primary is dead');
 $copy->must($copy->as_user(Communicator::Test::Engine::pg_bin() . '/pg_ctl',
     '-D', "$copy->{dir}/data", '-w', '-s', 'promote'));

@@ -71,7 +71,7 @@ sub kill_server {
     my $pid = $server->{pid};
 
     kill KILL => -$pid, $pid, $server->children;
-    Communicator::Test::wait_until(sub { !is_alive($pid) }, 5);
+    Communicator::Test::wait_until(sub { !is_alive($pid) });
     delete $server->{pid};
     unlink "$server->{dir}/httpd.pid";
 }

@@ -59,7 +59,7 @@ $facade->start;
 logged(qr/:error\].*CM0033: Communicator cannot work: .* \(run .*migrate/,
     'without tables the log says what to do');
 is($facade->get('/server-status')->{status}, 200, 'mod_status shows its page');
-wait_until(sub { defined auto()->{CommunicatorState} }, 5);
+wait_until(sub { defined auto()->{CommunicatorState} });
 is(auto()->{CommunicatorState}, 2, '  and that we cannot work');
 sleep 3;
 is(() = (join "\n", $facade->log_lines) =~ /CM0033/g, 1, '  it is said once');
@@ -82,7 +82,7 @@ $facade->log_lines;
 # What mod_status tells.
 
 $facade_db->run("insert into posts (title) values ('c'), ('d')");
-ok(wait_until(sub { auto()->{CommunicatorPending} == 2 }, 5),
+ok(wait_until(sub { auto()->{CommunicatorPending} == 2 }),
     'mod_status has the numbers of the moment');
 my $auto = auto();
 is(join(' ', sort keys %$auto), join(' ', map { "Communicator$_" }

@@ -493,7 +493,7 @@ subtest 'beside a long transaction' => sub {
     ok(wait_until(sub {
         my @lines = split /\n/, slurp("$pair->{facade}{dir}/access.log");
         return grep { /GET .*bytes=/ } @lines[$seen .. $#lines];
-    }, 3), 'it fetches what it cannot keep yet');
+    }), 'it fetches what it cannot keep yet');
     $writer->run('commit');
     $writer->stop;
     ok(has($pair->central, 'there'), 'then it goes on');
