@@ -20,8 +20,8 @@ static const char *const variables[] = {NULL, "CM_TEST_PGSQL", "CM_TEST_MYSQL"};
 static const char *const impatient[] = {NULL, "SET lock_timeout = '20ms'",
                                         "SET innodb_lock_wait_timeout = 0,"
                                         " tx_isolation = 'READ-COMMITTED'"};
-static const char *const patient[] = {NULL, "SET lock_timeout = '3s'",
-                                      "SET innodb_lock_wait_timeout = 3"};
+static const char *const patient[] = {NULL, "SET lock_timeout = '20s'",
+                                      "SET innodb_lock_wait_timeout = 20"};
 static const char *directory;
 
 /* Those whose databases are on servers, by node. */
@@ -473,6 +473,31 @@ void sim_node_wait(sim_node_t *node)
             return;
         usleep(1000);
     }
+}
+
+/* Return whether somebody at NODE, on MariaDB, waits for a row. */
+static int waits_for_row(const sim_node_t *node)
+{
+    const apr_array_header_t *rows = sim_node_select(
+        node->beside, "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'",
+        2, node->pool);
+
+    return rows->nelts && strcmp(APR_ARRAY_IDX(rows, 0, const char **)[1], "0");
+}
+
+int sim_node_is_waiting(sim_node_t *node)
+{
+    static const char *const sql[] = {
+        NULL,
+        "SELECT count(*) FROM pg_stat_activity WHERE"
+        " datname = current_database() AND wait_event_type = 'Lock'",
+        "SELECT count(*) FROM information_schema.processlist WHERE"
+        " db = database() AND (state LIKE 'Waiting for%'"
+        " OR state = 'User lock')"};
+
+    return (node->database == SIM_MYSQL && waits_for_row(node)) ||
+           strcmp(sim_node_value(node->beside, sql[node->database], node->pool),
+                  "0");
 }
 
 const char *sim_node_open(sim_node_t *node)

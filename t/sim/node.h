@@ -54,6 +54,10 @@ const char *sim_node_join_second(cm_node_t **second, sim_node_t *node,
  * ended. */
 void sim_node_wait(sim_node_t *node);
 
+/* Return whether a statement at NODE, which is on a server, waits for a lock.
+ */
+int sim_node_is_waiting(sim_node_t *node);
+
 /* Run migrate at NODE. */
 const char *sim_node_migrate(sim_node_t *node);
 

@@ -11,7 +11,7 @@
 #include "gone.h"
 
 /* Milliseconds after which a statement that has no answer may wait for a lock.
- * If it does not, an application takes its step a little earlier. */
+ */
 #define PATIENCE 15
 
 static struct {

@@ -10,7 +10,7 @@
 #include <apr.h>
 
 /* Let an application take a step while NODE is at work; WAITS: NODE waits for
- * an answer of its database, perhaps for a lock. */
+ * an answer of its database: no step, unless it is for a lock. */
 typedef void sim_session_work_t(void *baton, int node, int waits);
 
 /* Wait until the server has rolled back what a connection of NODE, which has

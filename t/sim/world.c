@@ -495,13 +495,15 @@ static int has_open(const sim_node_t *node)
 }
 
 /* While NODE is at work an application takes the next step. If NODE WAITS for
- * transactions that are open, and no application has more to do, these end. */
+ * transactions that are open, and no application has more to do, these end. A
+ * server may also be slow: that must not change what happens. */
 static void go_on(void *baton, int node, int waits)
 {
     sim_world_t *world = baton;
     const sim_step_t *step = next_step(world);
 
-    if (waits && !has_open(&world->nodes[node]))
+    if (waits && !(has_open(&world->nodes[node]) &&
+                   sim_node_is_waiting(&world->nodes[node])))
         return;
     if (step && step->kind <= SIM_ROLLBACK &&
         world->nodes[step->node].database != SIM_SQLITE) {
