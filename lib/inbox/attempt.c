@@ -195,10 +195,11 @@ static int try_again(cm_attempt_t *attempt, const cm_error_t *err, int strict,
     }
     if (try_singly(attempt, err))
         return 1;
+    /* only then it is known what the commit has refused, also to stop there */
+    if (attempt->mode.strict && !strict && !attempt->outcome.lost)
+        return 1;
     if (!is_of_messages(attempt))
         return 0;
-    if (attempt->mode.strict && !strict)
-        return 1;
     if (!whole || tries >= TRIES || !cm_error_code_is_transient(err->code))
         return 0;
     if (!attempt->mode.most)

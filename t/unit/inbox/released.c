@@ -12,9 +12,11 @@
 #define DELETE(id, original)                                                   \
     "[" MESSAGE(id, "author", original, "delete", 2000, , BASE(1000)) "]"
 
-/* The author 3, known to the peer, and a post of it here. */
-static cm_node_t *begin(cm_store_t *store, cm_settings_t *settings,
-                        const char *column, apr_pool_t *pool)
+/* The author 3, known to the peer, and a post of it here; WHEN the foreign key
+ * is checked. */
+static cm_node_t *begin_with(cm_store_t *store, cm_settings_t *settings,
+                             const char *column, const char *when,
+                             apr_pool_t *pool)
 {
     apr_int64_t stamped;
     cm_node_t *node;
@@ -26,8 +28,8 @@ static cm_node_t *begin(cm_store_t *store, cm_settings_t *settings,
                               "CREATE TABLE posts (id integer NOT NULL PRIMARY"
                               " KEY, author_id integer %s, title varchar(40),"
                               " FOREIGN KEY (author_id) REFERENCES"
-                              " authors (id))",
-                              column));
+                              " authors (id)%s)",
+                              column, when));
     settings_migrate(store, settings, pool);
     database_must(cm_node_open(&node, settings, store, pool));
     (void)inbox_take(node, 0, "[" AUTHOR(1, 3, "one") "]", pool);
@@ -35,6 +37,13 @@ static cm_node_t *begin(cm_store_t *store, cm_settings_t *settings,
                         " SELECT 1, id, 'mine' FROM authors");
     database_must(cm_stamp_all(&stamped, node, pool));
     return node;
+}
+
+/* The same, checked at once. */
+static cm_node_t *begin(cm_store_t *store, cm_settings_t *settings,
+                        const char *column, apr_pool_t *pool)
+{
+    return begin_with(store, settings, column, "", pool);
 }
 
 /* Return what is sent of posts: "action action". */
@@ -69,6 +78,31 @@ static void test_nullable(cm_store_t *store, apr_pool_t *pool)
                        pool),
            "1", "  the other row stays, and refers to nothing");
     is_str(sent(node, pool), "create", "  that is no change made here");
+}
+
+/* Only the commit fails where the foreign key is checked there. That is no
+ * reason to stop before it is known which message is at fault, if any. */
+static void test_late(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_receipt_t *receipt;
+    cm_node_t *node;
+
+    if (cm_dialect_of_store(store)->database == CM_MYSQL)
+        return;
+    settings->on_error = CM_ON_ERROR_STOP;
+    node =
+        begin_with(store, settings, "", " DEFERRABLE INITIALLY DEFERRED", pool);
+    ok(!inbox_send(&receipt, node, "there", 1, DELETE(2, 3), 0, pool),
+       "%s: a delete that the commit refuses stops nothing",
+       database_of(store));
+    is_str(inbox_value(node, "SELECT count(*) FROM authors", pool), "0",
+           "  the record is deleted");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM posts WHERE author_id IS"
+                       " NULL",
+                       pool),
+           "1", "  what referred to it has let go");
 }
 
 /* What is deleted was changed before, to a value that another row has here. */
@@ -303,6 +337,7 @@ int main(void)
 {
     apr_initialize();
     database_each("may be NULL", test_nullable);
+    database_each("checked at the end", test_late);
     database_each("changed before", test_changed);
     database_each("a row filter", test_filter);
     database_each("NOT NULL", test_needed);
