@@ -125,16 +125,20 @@ static int may_fail(sim_world_t *world, const sim_step_t *step,
     return step->mishap != SIM_MISHAP_NONE || step->most_bytes;
 }
 
-/* What was received is still in order. */
-static void judge_order(sim_world_t *world, const sim_step_t *step,
-                        apr_pool_t *pool)
+/* What was received is still in order; and what is parked does not say what
+ * nobody has written. */
+static void judge_received(sim_world_t *world, const sim_step_t *step,
+                           apr_pool_t *pool)
 {
     const int nodes[] = {step->node, step->peer};
     int i;
 
-    for (i = 0; i < 2 && !world->restored; i++)
+    for (i = 0; i < 2 && !world->restored; i++) {
         if (world->schema->rows >> nodes[i] & 1)
             sim_judge_order(world, nodes[i], pool);
+        if (!world->altered)
+            sim_parked_ask(world, nodes[i]);
+    }
 }
 
 void sim_exchange_talk(sim_world_t *world, const sim_step_t *step,
@@ -180,7 +184,7 @@ void sim_exchange_talk(sim_world_t *world, const sim_step_t *step,
     else if (world->verbose)
         printf("#   the run ends: %s\n", cm_error_text(err, pool));
     if (!sim_beside_is_busy())
-        judge_order(world, step, pool);
+        judge_received(world, step, pool);
     apr_pool_destroy(pool);
 }
 

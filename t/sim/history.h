@@ -28,6 +28,8 @@ typedef enum sim_step_e {
     SIM_VERIFY,  /* PEER, with --repair; NUMBER: --from, -1: neither */
     SIM_ALTER,   /* TABLE gets one more column, named by NUMBER */
     SIM_DROP,    /* TABLE loses column NUMBER, or gets it again */
+    SIM_UNREAD,  /* what is captured of new rows of TABLE only names these, as
+                    a trigger of MariaDB does with what is too large for it */
     SIM_REOPEN,  /* the process at NODE ends, another one begins */
     SIM_MIGRATE,
     SIM_SAVE,   /* a backup of the database of NODE */

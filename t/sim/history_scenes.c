@@ -1,4 +1,6 @@
 /* Scenes: see drawing.h. */
+#include "scenes_outlived.h"
+#include "scenes_refused.h"
 #include "scenes_waiting.h"
 
 #include <string.h>
@@ -172,10 +174,8 @@ int sim_scene_stands_alone(const sim_table_t *table, int but)
            table->publisher < 0 && table->filter < 0 && table->match < 0;
 }
 
-/* Return whether COLUMN of TABLE refers to another table, and neither has other
- * needs. */
-static int is_child(const sim_schema_t *schema, const sim_table_t *table,
-                    const sim_column_t *column)
+int sim_scene_is_child(const sim_schema_t *schema, const sim_table_t *table,
+                       const sim_column_t *column)
 {
     return column->kind == SIM_REFERENCE && column->other < 0 &&
            &schema->tables[column->parent] != table &&
@@ -261,7 +261,8 @@ static int has_publisher(const sim_schema_t *schema)
 static int fits_lost(const sim_schema_t *schema, const sim_table_t *table,
                      const sim_column_t *column, sim_pair_t both)
 {
-    return is_child(schema, table, column) && !has_publisher(schema) &&
+    return sim_scene_is_child(schema, table, column) &&
+           !has_publisher(schema) &&
            schema->databases[both.one] == SIM_SQLITE &&
            text_of(schema, &schema->tables[column->parent], both) >= 0;
 }
@@ -329,8 +330,9 @@ static void draw_lacking(sim_draw_t *draw, sim_place_t place, sim_pair_t both)
 static int fits_freed(const sim_schema_t *schema, const sim_table_t *table,
                       const sim_column_t *column, sim_pair_t both)
 {
-    return is_child(schema, table, column) && table->key == SIM_KEY_REUSED &&
-           !table->says_shared && unique_of(table) >= 0 &&
+    return sim_scene_is_child(schema, table, column) &&
+           table->key == SIM_KEY_REUSED && !table->says_shared &&
+           unique_of(table) >= 0 &&
            column->rule[both.one] == SIM_RULE_CASCADE &&
            column->rule[both.other] == SIM_RULE_CASCADE;
 }
@@ -382,7 +384,7 @@ static int fits_released(const sim_schema_t *schema, const sim_table_t *table,
 {
     const sim_table_t *parent = &schema->tables[column->parent];
 
-    return is_child(schema, table, column) && !column->not_null &&
+    return sim_scene_is_child(schema, table, column) && !column->not_null &&
            parent->key == SIM_KEY_REUSED && !parent->says_shared &&
            unique_of(parent) >= 0 &&
            column->rule[both.other] == SIM_RULE_REFUSE &&
@@ -454,6 +456,12 @@ static const sim_scene_t scenes[] = {
     {"tied", "few", sim_waiting_fits_tied, sim_waiting_draw_tied},
     {"named", "few", sim_waiting_fits_named, sim_waiting_draw_named},
     {"behind", "few", sim_waiting_fits_behind, sim_waiting_draw_behind},
+    {"outlived", "single", sim_outlived_fits_changed,
+     sim_outlived_draw_changed},
+    {"unread", "single", sim_outlived_fits_unread, sim_outlived_draw_unread},
+    {"ordered", "single", sim_refused_fits_order, sim_refused_draw_order},
+    {"discarded", "single", sim_refused_fits_discarded,
+     sim_refused_draw_discarded},
 };
 
 #define SCENES ((int)(sizeof(scenes) / sizeof(*scenes)))

@@ -265,6 +265,13 @@ const char *sim_history_words(const sim_schema_t *schema,
             step->table,
             schema->tables[step->table].columns[step->number].name);
         break;
+    case SIM_UNREAD:
+        text = apr_psprintf(pool,
+                            "UPDATE outbound_messages SET body ="
+                            " '{\"m%d\":true}' WHERE seq IS NULL AND"
+                            " action = 'create' AND model = 'm%d'",
+                            step->table, step->table);
+        break;
     case SIM_REOPEN:
         text = "process ends, another begins";
         break;

@@ -557,7 +557,8 @@ void sim_judge(sim_world_t *world)
     sim_judge_t judge = {.world = world, .pool = world->pool};
     int i;
 
-    judge.waiting = apr_array_copy(world->pool, world->discarded);
+    judge.waiting = apr_array_make(world->pool, 8, sizeof(sim_waiting_t));
+    sim_judge_read_discarded(&judge);
     for (i = 0; i < world->schema->nodes; i++) {
         judge.rows[i] = sim_rows_read(
             &world->nodes[i], &world->nodes[i].sessions[0], world->pool);
@@ -576,7 +577,8 @@ void sim_judge(sim_world_t *world)
 
         if (!world->restored)
             sim_judge_stayed(&judge, event);
-        if (waits(&judge, event->table, event->name) || is_undone(world, i))
+        if (waits(&judge, event->table, event->name) || is_undone(world, i) ||
+            sim_judge_was_discarded(&judge, event))
             continue;
         judge_existence(&judge, event);
         if (world->restored)
@@ -584,6 +586,7 @@ void sim_judge(sim_world_t *world)
         judge_value(&judge, event);
         sim_judge_buried(&judge, event);
     }
+    sim_judge_outlived(&judge);
     sim_judge_inbox(&judge);
     sim_judge_claims(&judge);
 }

@@ -103,6 +103,11 @@ int sim_judge_stays(const sim_judge_t *judge, const sim_event_t *event);
 int sim_judge_leads_to_stranded(const sim_judge_t *judge, int number,
                                 const sim_row_t *row, int i);
 
+/* --- judge_outlived.c --- */
+
+/* Judge whether rows that have outlived their parents are there. */
+void sim_judge_outlived(sim_judge_t *judge);
+
 /* --- judge_ends.c --- */
 
 /* Judge whether the value that EVENT gave a column of a record which was
@@ -117,6 +122,14 @@ void sim_judge_spared(const sim_judge_t *judge, const sim_event_t *event);
 /* Judge whether the row that END has deleted, if it stays at other nodes
  * (deletes=no), is there as it was. */
 void sim_judge_stayed(const sim_judge_t *judge, const sim_event_t *end);
+
+/* --- judge_discarded.c --- */
+
+/* Add to what waits the records that may differ, as a message was discarded. */
+void sim_judge_read_discarded(sim_judge_t *judge);
+
+/* Return whether a message about the row of EVENT was discarded. */
+int sim_judge_was_discarded(const sim_judge_t *judge, const sim_event_t *event);
 
 /* --- others --- */
 

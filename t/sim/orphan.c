@@ -62,8 +62,8 @@ static int was_deleted(const sim_message_t *parked, int table, const char *name)
 }
 
 /* Return whether the row that EVENT inserted referred to nothing in COLUMN, or
- * to a row that the same statement inserted behind it: deleted before anything
- * was sent, it is nothing as well. */
+ * to a row that the same statement inserted, too, perhaps behind it: deleted
+ * before anything was sent, it is nothing as well. */
 static int came_dangling(const sim_message_t *parked, const sim_event_t *event,
                          int column)
 {
@@ -72,11 +72,13 @@ static int came_dangling(const sim_message_t *parked, const sim_event_t *event,
                                            parked->table, event->name, column);
 
     return !given ||
-           was_deleted(parked, table->columns[column].parent, given->after);
+           (find_beside(parked, event, SIM_EVENT_INSERT,
+                        table->columns[column].parent, given->after, 0) &&
+            was_deleted(parked, table->columns[column].parent, given->after));
 }
 
 /* Return whether EVENT let COLUMN of the row refer to nothing. It did not if it
- * has only deleted what the row refers to. */
+ * has only deleted what the row refers to, or has given that another key. */
 static int let_dangle(const sim_message_t *parked, const sim_event_t *event,
                       int column)
 {
@@ -89,6 +91,8 @@ static int let_dangle(const sim_message_t *parked, const sim_event_t *event,
         return event->column == column && !event->after &&
                table->columns[column].other < 0 &&
                !find_beside(parked, event, SIM_EVENT_DELETE,
+                            table->columns[column].parent, event->before, 0) &&
+               !find_beside(parked, event, SIM_EVENT_MOVE,
                             table->columns[column].parent, event->before, 0);
     case SIM_EVENT_DELETE: /* another row may be called so then */
         return sim_schema_is_reused(table);
@@ -142,19 +146,33 @@ static int was_orphan(const sim_message_t *parked, int column)
                &parked->world->schema->tables[parked->table].columns[column]);
 }
 
+/* Return whether PARKED says that COLUMN, which must refer to a row, refers to
+ * nothing. */
+static int says_none(const sim_message_t *parked, const sim_column_t *column)
+{
+    return column->kind == SIM_REFERENCE && column->not_null &&
+           strstr(parked->body, apr_pstrcat(parked->pool, "\"", column->name,
+                                            "\":null", NULL)) != NULL;
+}
+
 int sim_orphan_is(const sim_message_t *parked)
 {
     const sim_table_t *table = &parked->world->schema->tables[parked->table];
     int i;
 
-    for (i = 0; i < table->count; i++) {
-        const sim_column_t *column = &table->columns[i];
-
-        if (column->kind == SIM_REFERENCE && column->not_null &&
-            strstr(parked->body, apr_pstrcat(parked->pool, "\"", column->name,
-                                             "\":null", NULL)) &&
-            was_orphan(parked, i))
+    for (i = 0; i < table->count; i++)
+        if (says_none(parked, &table->columns[i]) && was_orphan(parked, i))
             return 1;
-    }
+    return 0;
+}
+
+int sim_orphan_is_made_up(const sim_message_t *parked)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+    int i;
+
+    for (i = 0; i < table->count; i++)
+        if (says_none(parked, &table->columns[i]))
+            return !sim_orphan_is(parked);
     return 0;
 }

@@ -8,4 +8,8 @@
  * nothing at its node forbids. */
 int sim_orphan_is(const sim_message_t *parked);
 
+/* Return whether what PARKED brings refers to nothing, though it must, and
+ * nobody has written that. */
+int sim_orphan_is_made_up(const sim_message_t *parked);
+
 #endif

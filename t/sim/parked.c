@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 
 #include "causes.h"
+#include "orphan.h"
 
 int sim_parked_has(const apr_array_header_t *waiting, int table,
                    const char *name)
@@ -70,8 +71,33 @@ void sim_parked_give_up(sim_world_t *world, int number, const char *peer,
         if (parked.name && !strcmp(parked.peer, peer) &&
             apr_atoi64(parked.id) == id &&
             (!parked.row || sim_causes_has(&parked)))
-            APR_ARRAY_PUSH(world->discarded, sim_waiting_t) =
-                (sim_waiting_t){parked.table, parked.name};
+            APR_ARRAY_PUSH(world->discarded, sim_discarded_t) =
+                (sim_discarded_t){.record = {parked.table, parked.name},
+                                  .node = number,
+                                  .at = world->events->nelts};
+    }
+}
+
+void sim_parked_ask(sim_world_t *world, int number)
+{
+    const apr_array_header_t *found =
+        sim_node_select(world->nodes[number].beside, SIM_MESSAGE_SELECT,
+                        SIM_MESSAGE_COLUMNS, world->pool);
+    sim_message_t parked;
+    int i;
+
+    if (found->nelts)
+        parked = begin(world, number);
+    for (i = 0; i < found->nelts; i++) {
+        sim_message_take(&parked, APR_ARRAY_IDX(found, i, const char **));
+        if (strcmp(parked.action, "delete") != 0 &&
+            sim_orphan_is_made_up(&parked))
+            sim_world_fail(world, "orphan",
+                           "%s: message %s of %s, %s of m%d %s (%s), refers to "
+                           "nothing, which nobody has written",
+                           sim_schema_node_name(number), parked.id, parked.peer,
+                           parked.action, parked.table, parked.original_id,
+                           parked.name ? parked.name : "?");
     }
 }
 
@@ -87,8 +113,11 @@ int sim_parked_first(const char **peer, apr_int64_t *id, sim_world_t *world,
     sim_message_take(&parked, APR_ARRAY_IDX(found, 0, const char **));
     if (!parked.name)
         return 0;
-    APR_ARRAY_PUSH(world->discarded, sim_waiting_t) =
-        (sim_waiting_t){parked.table, parked.name};
+    APR_ARRAY_PUSH(world->discarded, sim_discarded_t) =
+        (sim_discarded_t){{parked.table, parked.name},
+                          number,
+                          world->events->nelts,
+                          parked.row && !strcmp(parked.action, "update")};
     *peer = parked.peer;
     *id = apr_atoi64(parked.id);
     return 1;

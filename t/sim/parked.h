@@ -11,9 +11,13 @@ void sim_parked_find(sim_world_t *world, int number,
                      const apr_array_header_t *rows,
                      apr_array_header_t *waiting);
 
+/* Fail where a message parked at node NUMBER refers to nothing, though it must,
+ * and nobody has written that: also if the true reference follows. */
+void sim_parked_ask(sim_world_t *world, int number);
+
 /* Find the first message that is parked at node NUMBER, and note that the
- * record that it is about may differ for ever. Returns whether there is one
- * whose record is known. */
+ * record that it is about may differ until a later change of it comes. Returns
+ * whether there is one whose record is known. */
 int sim_parked_first(const char **peer, apr_int64_t *id, sim_world_t *world,
                      int number);
 

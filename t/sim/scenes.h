@@ -43,4 +43,9 @@ int sim_scene_plain_of(const sim_schema_t *schema, const sim_table_t *table,
  * nothing of their own happens to them. */
 int sim_scene_stands_alone(const sim_table_t *table, int but);
 
+/* Return whether COLUMN of TABLE refers to another table, and neither has other
+ * needs. */
+int sim_scene_is_child(const sim_schema_t *schema, const sim_table_t *table,
+                       const sim_column_t *column);
+
 #endif

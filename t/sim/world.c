@@ -16,12 +16,15 @@
 #include "events.h"
 #include "exchange.h"
 #include "judge.h"
+#include "outlived.h"
 #include "parked.h"
 #include "restore.h"
 #include "session.h"
+#include "stopped.h"
 #include "wire.h"
 
-#define ROUNDS 60 /* after so many nothing may move any more */
+#define ROUNDS         60 /* after so many nothing may move any more */
+#define STOPPED_ROUNDS 3  /* after these nodes have all that they can apply */
 
 void sim_world_fail(sim_world_t *world, const char *kind, const char *format,
                     ...)
@@ -170,6 +173,7 @@ static const char *work(sim_world_t *world, const sim_step_t *step,
     }
     after = sim_rows_read(node, session, world->pool);
     sim_events_note(world, step, before, after);
+    sim_outlived_note(world, step->node, before, after);
     world->rows[step->node] = node->session_count == 1 ? after : NULL;
     if (!session->open)
         commit(world, step->node, step->session);
@@ -238,6 +242,20 @@ static cm_error_t *operate(sim_world_t *world, const sim_step_t *step)
     }
 }
 
+/* Let messages of new rows of the table of STEP have no body. */
+static const char *forget_bodies(const sim_world_t *world,
+                                 const sim_step_t *step)
+{
+    return sim_node_run(
+        world->nodes[step->node].beside,
+        apr_psprintf(world->step_pool,
+                     "UPDATE outbound_messages SET body = '{\"m%d\":true}'"
+                     " WHERE seq IS NULL AND action = 'create' AND model ="
+                     " 'm%d'",
+                     step->table, step->table),
+        world->step_pool);
+}
+
 static void verify(sim_world_t *world, const sim_step_t *step)
 {
     const sim_link_t link = {step->node, step->peer};
@@ -269,6 +287,8 @@ static void other(sim_world_t *world, const sim_step_t *step)
         sim_restore(world, step);
     else if (step->kind == SIM_REOPEN)
         sim_world_reopen(world, step->node);
+    else if (step->kind == SIM_UNREAD)
+        error = forget_bodies(world, step);
     else if (step->kind == SIM_MIGRATE)
         error = sim_node_migrate(node);
     else if (step->kind == SIM_DISCARD)
@@ -390,11 +410,18 @@ static void let_leave(sim_world_t *world)
 /* People let nodes go on that have stopped at a message. */
 static void let_park(sim_world_t *world)
 {
-    int i;
+    const int asks = sim_stopped_may_ask(world);
+    int stopped = -1, i;
 
+    for (i = 0; i < STOPPED_ROUNDS && asks; i++)
+        exchange_all(world);
+    if (asks)
+        stopped = sim_stopped_find(world);
     for (i = 0; i < world->schema->nodes; i++)
         world->nodes[i].settings->on_error = CM_ON_ERROR_PARK;
     world->stops = 0;
+    if (stopped >= 0)
+        sim_stopped_judge(world, stopped);
 }
 
 /* Let one person decide about one message, if there is any to decide about. */
@@ -457,7 +484,8 @@ static void make_nodes(sim_world_t *world)
 
     world->events = apr_array_make(world->pool, 64, sizeof(sim_event_t));
     world->spread = apr_array_make(world->pool, 8, sizeof(sim_waiting_t));
-    world->discarded = apr_array_make(world->pool, 4, sizeof(sim_waiting_t));
+    world->discarded = apr_array_make(world->pool, 4, sizeof(sim_discarded_t));
+    world->outlived = apr_array_make(world->pool, 4, sizeof(sim_outlived_t));
     world->revived = apr_array_make(world->pool, 4, sizeof(sim_waiting_t));
     world->decided = apr_table_make(world->pool, 4);
     world->asked = apr_table_make(world->pool, 4);

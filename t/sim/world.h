@@ -32,6 +32,14 @@ typedef struct sim_waiting_t {
     const char *name;
 } sim_waiting_t;
 
+/* A message that a person has discarded. */
+typedef struct sim_discarded_t {
+    sim_waiting_t record;
+    int node;      /* where */
+    int at;        /* how many events there were by then */
+    int is_update; /* of a row that is there */
+} sim_discarded_t;
+
 typedef struct sim_world_t {
     sim_schema_t *schema;
     sim_history_t *history;
@@ -61,7 +69,8 @@ typedef struct sim_world_t {
     unsigned stops; /* bits: nodes that stop at what they cannot apply */
     apr_array_header_t *spread;    /* sim_waiting_t: rows that another node had
                                       when one was restored */
-    apr_array_header_t *discarded; /* sim_waiting_t: their messages were */
+    apr_array_header_t *discarded; /* sim_discarded_t */
+    apr_array_header_t *outlived;  /* sim_outlived_t: outlived.h */
     apr_array_header_t *revived;   /* sim_waiting_t: deleted, and kept here */
     int denied;                    /* a peer was refused because of that */
     int verbose;
