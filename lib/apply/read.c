@@ -150,16 +150,27 @@ static cm_value_t task_value(cm_run_t *run, const cm_task_t *task,
     return cm_canonical_normalise(to, value, run->pool);
 }
 
-/* Return whether COLUMN refers to nothing if it refers to the parent in
- * ATTRIBUTE, which is deleted, or is to be by this run. */
-static int is_gone(cm_run_t *run, const cm_attribute_t *attribute,
-                   const cm_column_t *column)
+/* Return whether the row of TASK has outlived what COLUMN refers to. */
+static int has_outlived(const cm_task_t *task, int column)
 {
-    const cm_entry_t *parent = cm_directory_parent_now(run, attribute, column);
+    const cm_here_t *here = task->record->here;
+
+    return here && here->exists && here->state->fields[column].dangling;
+}
+
+/* Return whether COLUMN refers to nothing if it refers to the parent in
+ * ATTRIBUTE of TASK, which is deleted, or is to be by this run. Where it must
+ * refer to a record, only a row that has outlived one can. */
+static int is_gone(cm_run_t *run, const cm_task_t *task,
+                   const cm_attribute_t *attribute, int column)
+{
+    const cm_column_t *to = &task->table->columns[column];
+    const cm_entry_t *parent = cm_directory_parent_now(run, attribute, to);
     const apr_array_header_t *tasks;
     int i;
 
-    if (!parent || !cm_reference_may_be_none(column))
+    if (!parent ||
+        (!cm_reference_may_be_none(to) && !has_outlived(task, column)))
         return 0;
     if (parent->found->mapping && parent->found->mapping->deleted_at)
         return 1;
@@ -181,7 +192,7 @@ static cm_field_t task_field(cm_run_t *run, const cm_task_t *task,
                         .clock =
                             cm_clocks_of(&message->clocks, attribute->name),
                         .source = attribute,
-                        .dangling = is_gone(run, attribute, to)};
+                        .dangling = is_gone(run, task, attribute, column)};
     cm_value_t name;
 
     if (!to->named_by)

@@ -157,6 +157,38 @@ static void test_outlives(cm_store_t *store, apr_pool_t *pool)
            "  and if a message that names its parent must be merged");
 }
 
+/* What such a row says comes again, as it is: nothing has changed by that, or
+ * nodes would send it to each other for ever. */
+static void test_outlives_again(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    const char *before;
+    cm_node_t *node;
+
+    settings_add_peer(settings, "other", pool);
+    node = strict_node(store, settings, "", pool);
+    (void)inbox_take(
+        node, 2,
+        "[" MESSAGE(3, "author", 3, "delete", 2000, , BASE(1000)) "," MESSAGE(
+            4, "post", 5, "update", 3000,
+            TEXT("title", "edited") ",\\\"author_id\\\":9",
+            ",\"clocks\":{\"author_id\":1000}" BASE(1000)
+                REF("author_id", "author", 3)) "]",
+        pool);
+    before = inbox_value(node, "SELECT last_seq FROM communicator_node", pool);
+    (void)inbox_take(node, 4,
+                     "[" MESSAGE(5, "post", 5, "update", 3000,
+                                 TEXT("title", "edited") ",\\\"author_id\\\":9",
+                                 ",\"clocks\":{\"author_id\":1000}" REF(
+                                     "author_id", "author", 3)) "]",
+                     pool);
+    is_str(inbox_value(node, "SELECT last_seq FROM communicator_node", pool),
+           before,
+           "%s: what a row says that has outlived its parent comes "
+           "again, and is not sent on",
+           database_of(store));
+}
+
 /* A parent that is gone without a trace was not deleted. */
 static void test_vanished(cm_store_t *store, apr_pool_t *pool)
 {
@@ -552,6 +584,7 @@ int main(void)
     database_each("deleted parents", test_deleted);
     database_each("orphans", test_orphans);
     database_each("rows that outlive", test_outlives);
+    database_each("rows that outlive, again", test_outlives_again);
     database_each("vanished parents", test_vanished);
     database_each("rows put back", test_put_back);
     database_each("cycles", test_cycle);
