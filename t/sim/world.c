@@ -279,7 +279,7 @@ static void other(sim_world_t *world, const sim_step_t *step)
     }
     make_room(world, step->node,
               step->kind >= SIM_MIGRATE || step->kind == SIM_ALTER ||
-                  step->kind == SIM_DROP);
+                  step->kind == SIM_DROP || step->kind == SIM_UNREAD);
     if (step->kind == SIM_VERIFY)
         make_room(world, step->peer, 0);
     world->rows[step->node] = NULL;
