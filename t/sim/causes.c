@@ -193,6 +193,42 @@ static int is_in_between(const sim_message_t *parked)
                         parked->original_id, parked->id);
 }
 
+/* Return whether an earlier parked message of the record of PARKED, or a LATER
+ * one, has a unique value that is taken here. */
+static int has_taken(const sim_message_t *parked, int later)
+{
+    const apr_array_header_t *found = sim_node_select(
+        parked->session, SIM_MESSAGE_SELECT, SIM_MESSAGE_COLUMNS, parked->pool);
+    int i;
+
+    for (i = 0; i < found->nelts; i++) {
+        sim_message_t other = *parked;
+
+        sim_message_take(&other, APR_ARRAY_IDX(found, i, const char **));
+        if (!strcmp(other.peer, parked->peer) &&
+            is_about(&other, parked->table, parked->origin,
+                     parked->original_id) &&
+            (later ? apr_atoi64(other.id) > apr_atoi64(parked->id)
+                   : apr_atoi64(other.id) < apr_atoi64(parked->id)) &&
+            is_taken(&other))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether MESSAGE, of a record that refers to that of PARKED as that one
+ * to it, can come only with all messages of both, as the first of its record is
+ * refused alone, and one of them is refused, too. */
+static int needs_all(const sim_message_t *message, const sim_message_t *parked)
+{
+    if (!has_taken(message, 0))
+        return 0;
+    for (; parked != message; parked = parked->needed_by)
+        if (has_taken(parked, 1))
+            return 1;
+    return 0;
+}
+
 /* Return whether the record (ORIGIN, ID) of TABLE, to which COLUMN refers and
  * for which PARKED waits, has a reason not to be here other than that it waits,
  * too, for one of those that wait for it. If foreign keys that are checked at
@@ -207,7 +243,8 @@ static int may_be_away(const sim_message_t *parked, const sim_column_t *column,
 
     for (before = parked; before; before = before->needed_by) {
         if (is_about(before, table, origin, id))
-            return at_once || is_in_between(before);
+            return at_once || is_in_between(before) ||
+                   needs_all(before, parked);
         at_once &= before->needed_in != NULL &&
                    is_checked_at_once(parked, before->needed_in);
     }
