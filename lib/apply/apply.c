@@ -71,6 +71,19 @@ static void report(cm_run_t *run)
     run->apply.created = run->created;
 }
 
+/* Write all records but those that are deleted; those with a twin before it
+ * only if it cannot come. */
+static cm_error_t *write_records(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    CM_TRY(cm_rounds_settle(run, scratch_pool));
+    CM_TRY(cm_group_write_cycles(run, scratch_pool));
+    run->any_twin = 1;
+    if (!cm_rounds_have_twins(run))
+        return NULL;
+    CM_TRY(cm_rounds_settle(run, scratch_pool));
+    return cm_group_write_cycles(run, scratch_pool);
+}
+
 cm_error_t *cm_apply_run(cm_apply_t *apply, apr_pool_t *scratch_pool)
 {
     cm_run_t *run = (cm_run_t *)apply;
@@ -85,8 +98,7 @@ cm_error_t *cm_apply_run(cm_apply_t *apply, apr_pool_t *scratch_pool)
     CM_TRY(cm_concurrent_read(run, scratch_pool));
     CM_TRY(cm_apply_read_records(run, scratch_pool));
     CM_TRY(cm_newkey_give(run, scratch_pool));
-    CM_TRY(cm_rounds_settle(run, scratch_pool));
-    CM_TRY(cm_group_write_cycles(run, scratch_pool));
+    CM_TRY(write_records(run, scratch_pool));
     CM_TRY(cm_rounds_delete(run, scratch_pool));
     CM_TRY(cm_vacate_formers(run, scratch_pool));
     CM_TRY(cm_rename_late(run, scratch_pool));

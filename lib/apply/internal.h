@@ -144,6 +144,7 @@ typedef struct cm_record_t {
     int next;                    /* the first task that is not done */
     struct cm_record_t *earlier; /* the life of a shared key before this one, of
                                     those in this run; NULL: none */
+    struct cm_record_t *twin;    /* the same by match=, earlier; or NULL */
     cm_match_e match;
     const cm_row_t *row;               /* never NULL */
     const cm_here_t *here;             /* NULL until it is read */
@@ -197,6 +198,7 @@ typedef struct cm_run_t {
     apr_array_header_t *matched; /* cm_record_t *, by match=: parents first */
     int strict;                  /* see cm_apply_t; not while a cycle is open */
     int one_each;                /* merge only the next message of a record */
+    int any_twin;                /* a record may come before its twin */
     const char *deferred;        /* for cm_transaction_check_deferred() */
     /* cm_apply_finish() writes: */
     apr_array_header_t *conflicts; /* cm_conflict_t */
@@ -511,6 +513,9 @@ int cm_rounds_ready(cm_run_t *run, cm_record_t *record, cm_partial_e partial);
 
 /* Return whether RECORD has tasks that are not done. */
 int cm_rounds_pending(const cm_record_t *record);
+
+/* Return whether a record waits for nothing but its twin. */
+int cm_rounds_have_twins(const cm_run_t *run);
 
 /* Write records until no new record appears that others wait for. */
 cm_error_t *cm_rounds_settle(cm_run_t *run,

@@ -113,6 +113,7 @@ static void look_for(cm_run_t *run, cm_record_t *record, looking_t *looking)
     cm_datum_t *cells =
         apr_palloc(run->pool, sizeof(*cells) * (match->nelts + 1));
     const char *text = "";
+    cm_record_t *first;
     int i;
 
     for (i = 0; i < match->nelts; i++) {
@@ -126,8 +127,11 @@ static void look_for(cm_run_t *run, cm_record_t *record, looking_t *looking)
         text = add_text(text, value, run->pool);
     }
     record->match = CM_MATCH_NONE;
-    if (apr_hash_get(looking->records, text, APR_HASH_KEY_STRING))
+    first = apr_hash_get(looking->records, text, APR_HASH_KEY_STRING);
+    if (first) { /* who made the later messages may have known the earlier */
+        record->twin = first;
         return;
+    }
     apr_hash_set(looking->records, text, APR_HASH_KEY_STRING, record);
     for (i = 0; i < match->nelts; i++)
         cm_bulk_add(looking->keys, cells[i]);

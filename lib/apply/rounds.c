@@ -24,6 +24,22 @@ static int may_come(const cm_record_t *record)
            (!record->error || record->error->code == CM_WAITS);
 }
 
+static int waits_for_twin(const cm_record_t *record)
+{
+    return record->twin && may_come(record) && may_come(record->twin);
+}
+
+int cm_rounds_have_twins(const cm_run_t *run)
+{
+    int i;
+
+    for (i = 0; i < run->records->nelts; i++) {
+        if (waits_for_twin(CM_NTH(run->records, i, const cm_record_t)))
+            return 1;
+    }
+    return 0;
+}
+
 /* Merge all records that wait for nothing, and return them. Deletes are merged,
  * but written later. */
 static apr_array_header_t *ready_records(cm_run_t *run, apr_pool_t *pool)
@@ -35,6 +51,7 @@ static apr_array_header_t *ready_records(cm_run_t *run, apr_pool_t *pool)
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
 
         if (may_come(record) && !record->effect &&
+            (run->any_twin || !waits_for_twin(record)) &&
             cm_rounds_ready(run, record, 0) &&
             record->effect->kind != CM_EFFECT_DELETE)
             APR_ARRAY_PUSH(ready, cm_record_t *) = record;

@@ -23,6 +23,10 @@
 #include "restore.h"
 #include "wire.h"
 
+/* Of a decision: it was made; and it could not be done. */
+#define DECIDED "decided"
+#define REFUSED "refused"
+
 #define MOST_WITHHELD 1000
 #define MOST_PARKED   1000
 
@@ -336,16 +340,45 @@ static cm_error_t *decide_all(const sim_node_t *node,
                                   CM_DECIDE_THEIRS, pool);
 }
 
-static int is_new_decision(sim_world_t *world, int number,
-                           const cm_parked_row_t *row)
+/* Return what finds ROW of node NUMBER among the decisions. */
+static const char *key_of(const sim_world_t *world, int number,
+                          const cm_parked_row_t *row)
 {
-    const char *key = apr_psprintf(world->pool, "%d %s %" APR_INT64_T_FMT,
-                                   number, row->peer, row->message.id);
+    return apr_psprintf(world->pool, "%d %s %" APR_INT64_T_FMT, number,
+                        row->peer, row->message.id);
+}
 
-    if (apr_table_get(world->decided, key))
+/* Return whether nobody has decided about ROW yet; or AGAIN, since it could not
+ * be applied then. */
+static int is_new_decision(sim_world_t *world, int number,
+                           const cm_parked_row_t *row, int again)
+{
+    const char *key = key_of(world, number, row);
+    const char *done = apr_table_get(world->decided, key);
+
+    if (again ? !done || strcmp(done, REFUSED) : done != NULL)
         return 0;
-    apr_table_setn(world->decided, key, "");
+    apr_table_setn(world->decided, key, DECIDED);
     return 1;
+}
+
+/* Note that a person has taken a delete, ROW, which a row that refers to the
+ * record refuses yet: one decides once more when the others are decided. */
+static void note_refused(sim_world_t *world, int number,
+                         const cm_parked_row_t *row)
+{
+    const char *refused = sim_node_value(
+        world->nodes[number].beside,
+        apr_psprintf(
+            world->step_pool,
+            "SELECT count(*) FROM inbound_messages WHERE processed_at"
+            " IS NULL AND action = 'delete' AND lower(error) LIKE '%%foreign"
+            " key%%' AND peer = '%s' AND id = %" APR_INT64_T_FMT,
+            row->peer, row->message.id),
+        world->step_pool);
+
+    if (strcmp(refused, "0"))
+        apr_table_setn(world->decided, key_of(world, number, row), REFUSED);
 }
 
 /* Return whether node NUMBER lets a person decide about the model of ROW. */
@@ -359,11 +392,11 @@ static int is_held(const sim_world_t *world, int number,
                1;
 }
 
-/* Return the first of ROWS whose reason has WORDS and about which nobody has
- * decided yet, or NULL. */
+/* Return the first of ROWS whose reason has WORDS and about which one is to
+ * decide, perhaps AGAIN; or NULL. */
 static const cm_parked_row_t *undecided(sim_world_t *world, int number,
                                         const apr_array_header_t *rows,
-                                        const char *words)
+                                        const char *words, int again)
 {
     int i;
 
@@ -372,13 +405,13 @@ static const cm_parked_row_t *undecided(sim_world_t *world, int number,
 
         if (is_held(world, number, row) && row->message.reason &&
             strstr(row->message.reason, words) && !has_lie(rows, row) &&
-            is_new_decision(world, number, row))
+            is_new_decision(world, number, row, again))
             return row;
     }
     return NULL;
 }
 
-int sim_exchange_decide(sim_world_t *world, int number)
+int sim_exchange_decide(sim_world_t *world, int number, int again)
 {
     const sim_node_t *node = &world->nodes[number];
     const cm_parked_row_t *row;
@@ -393,7 +426,7 @@ int sim_exchange_decide(sim_world_t *world, int number)
             world, "list what is parked",
             cm_parked_list(&rows, node->node, NULL, MOST_PARKED, pool)))
         return 0;
-    row = undecided(world, number, rows, "changed on both sides");
+    row = undecided(world, number, rows, "changed on both sides", again);
     if (row && row->message.id % 2)
         sim_parked_give_up(world, number, row->peer, row->message.id);
     if (row)
@@ -403,7 +436,8 @@ int sim_exchange_decide(sim_world_t *world, int number)
                               row->message.reason);
     alone = row != NULL;
     if (!alone)
-        row = undecided(world, number, rows, "of the same record is parked");
+        row = undecided(world, number, rows, "of the same record is parked",
+                        again);
     if (!row)
         return 0;
     if (world->verbose)
@@ -413,6 +447,8 @@ int sim_exchange_decide(sim_world_t *world, int number)
     done = sim_world_must(world, "decide",
                           alone ? decide(node, row, pool)
                                 : decide_all(node, rows, row, pool));
+    if (!again)
+        note_refused(world, number, row);
     sim_kept_end(world, number, kept);
     if (question)
         sim_asked_end(world, number, question, row->peer, row->message.id);

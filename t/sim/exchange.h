@@ -26,8 +26,9 @@ void sim_exchange_discard(sim_world_t *world, int node);
 void sim_exchange_revive(sim_world_t *world, int node);
 
 /* Let a person at NODE decide about the first message that conflict=hold has
- * parked there. Returns whether there was one. */
-int sim_exchange_decide(sim_world_t *world, int node);
+ * parked there; or AGAIN about one whose decision a foreign key has refused.
+ * Returns whether there was one. */
+int sim_exchange_decide(sim_world_t *world, int node, int again);
 
 /* Return what moves when messages do, as text. */
 const char *sim_exchange_state(sim_world_t *world, apr_pool_t *pool);

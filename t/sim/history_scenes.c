@@ -1,4 +1,5 @@
 /* Scenes: see drawing.h. */
+#include "scenes_matched.h"
 #include "scenes_outlived.h"
 #include "scenes_refused.h"
 #include "scenes_waiting.h"
@@ -462,6 +463,7 @@ static const sim_scene_t scenes[] = {
     {"ordered", "single", sim_refused_fits_order, sim_refused_draw_order},
     {"discarded", "single", sim_refused_fits_discarded,
      sim_refused_draw_discarded},
+    {"twins", "few", sim_matched_fits_twins, sim_matched_draw_twins},
 };
 
 #define SCENES ((int)(sizeof(scenes) / sizeof(*scenes)))

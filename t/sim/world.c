@@ -424,13 +424,15 @@ static void let_park(sim_world_t *world)
         sim_stopped_judge(world, stopped);
 }
 
-/* Let one person decide about one message, if there is any to decide about. */
+/* Let one person decide about one message, if there is any to decide about;
+ * when there is none, again about one whose decision could not be done. */
 static int decide(sim_world_t *world)
 {
     int i;
 
-    for (i = 0; i < world->schema->nodes; i++)
-        if (sim_exchange_decide(world, i))
+    for (i = 0; i < 2 * world->schema->nodes; i++)
+        if (sim_exchange_decide(world, i % world->schema->nodes,
+                                i >= world->schema->nodes))
             return 1;
     return 0;
 }
