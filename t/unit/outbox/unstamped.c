@@ -113,9 +113,13 @@ static const char *gaps(const cm_node_t *node, apr_pool_t *pool)
     const char *from = node->outbox.passed;
     char *text = apr_pcalloc(pool, strlen(from) + 1), *to = text;
 
-    for (; *from; *to++ = *from++)
-        if (*from == '@')
-            from += strcspn(from, " ");
+    while (*from) {
+        const apr_size_t span = strcspn(from, "@");
+
+        memcpy(to, from, span);
+        to += span;
+        from += span + strcspn(from + span, " ");
+    }
     return text;
 }
 
