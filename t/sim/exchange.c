@@ -411,7 +411,7 @@ static const cm_parked_row_t *undecided(sim_world_t *world, int number,
     return NULL;
 }
 
-int sim_exchange_decide(sim_world_t *world, int number, int again)
+int sim_exchange_decide(sim_world_t *world, int number, sim_when_e when)
 {
     const sim_node_t *node = &world->nodes[number];
     const cm_parked_row_t *row;
@@ -426,10 +426,11 @@ int sim_exchange_decide(sim_world_t *world, int number, int again)
             world, "list what is parked",
             cm_parked_list(&rows, node->node, NULL, MOST_PARKED, pool)))
         return 0;
-    row = undecided(world, number, rows, "changed on both sides", again);
+    row = undecided(world, number, rows, "changed on both sides",
+                    when == SIM_WHEN_AGAIN);
     if (row && row->message.id % 2)
         sim_parked_give_up(world, number, row->peer, row->message.id);
-    if (row)
+    if (row && when != SIM_WHEN_BUSY)
         question = sim_asked_begin(world, number, row->peer, &row->message);
     if (question && row->message.id % 2)
         kept = sim_kept_begin(world, number, row->peer, row->message.id,
@@ -437,7 +438,7 @@ int sim_exchange_decide(sim_world_t *world, int number, int again)
     alone = row != NULL;
     if (!alone)
         row = undecided(world, number, rows, "of the same record is parked",
-                        again);
+                        when == SIM_WHEN_AGAIN);
     if (!row)
         return 0;
     if (world->verbose)
@@ -447,7 +448,7 @@ int sim_exchange_decide(sim_world_t *world, int number, int again)
     done = sim_world_must(world, "decide",
                           alone ? decide(node, row, pool)
                                 : decide_all(node, rows, row, pool));
-    if (!again)
+    if (when != SIM_WHEN_AGAIN)
         note_refused(world, number, row);
     sim_kept_end(world, number, kept);
     if (question)

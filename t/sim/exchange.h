@@ -25,10 +25,16 @@ void sim_exchange_discard(sim_world_t *world, int node);
 /* Revive the first record at NODE whose delete is parked, or was discarded. */
 void sim_exchange_revive(sim_world_t *world, int node);
 
+/* When a person decides. */
+typedef enum sim_when_e {
+    SIM_WHEN_BUSY, /* while applications go on */
+    SIM_WHEN_REST, /* nobody is asked what a person elsewhere has decided */
+    SIM_WHEN_AGAIN /* at rest, too: a foreign key has refused the decision */
+} sim_when_e;
+
 /* Let a person at NODE decide about the first message that conflict=hold has
- * parked there; or AGAIN about one whose decision a foreign key has refused.
- * Returns whether there was one. */
-int sim_exchange_decide(sim_world_t *world, int node, int again);
+ * parked there. Returns whether there was one. */
+int sim_exchange_decide(sim_world_t *world, int node, sim_when_e when);
 
 /* Return what moves when messages do, as text. */
 const char *sim_exchange_state(sim_world_t *world, apr_pool_t *pool);

@@ -23,6 +23,7 @@ typedef enum sim_step_e {
     SIM_PURGE,
     SIM_RETRY,
     SIM_DISCARD, /* the first message that is parked */
+    SIM_DECIDE,  /* about the first conflict that waits for a person */
     SIM_REVIVE,  /* the first record whose delete is parked, or was discarded */
     SIM_PAUSE,   /* NUMBER: pause or resume */
     SIM_VERIFY,  /* PEER, with --repair; NUMBER: --from, -1: neither */

@@ -1,6 +1,8 @@
 /* Scenes: see drawing.h. */
+#include "scenes_both.h"
 #include "scenes_matched.h"
 #include "scenes_outlived.h"
+#include "scenes_people.h"
 #include "scenes_refused.h"
 #include "scenes_waiting.h"
 
@@ -100,6 +102,19 @@ sim_step_t *sim_scene_send_all(sim_draw_t *draw, int from, int to)
     return step;
 }
 
+int sim_scene_row(sim_draw_t *draw, int node, int number)
+{
+    const sim_table_t *table = &draw->schema->tables[number];
+    const int tag = sim_draw_row(draw, node, number);
+    int i;
+
+    for (i = 0; i < table->count; i++)
+        if (table->columns[i].unique && table->columns[i].kind == SIM_TEXT)
+            sim_draw_put(draw, i,
+                         apr_psprintf(draw->pool, "'u-%d'", ++draw->words));
+    return tag;
+}
+
 void sim_scene_number_all(sim_draw_t *draw, int node)
 {
     (void)sim_draw_step(draw, SIM_SAVE, node);
@@ -120,8 +135,8 @@ void sim_scene_exchange_all(sim_draw_t *draw)
 }
 
 /* Return whether COLUMN of TABLE holds values that applications write. */
-static int is_plain(const sim_schema_t *schema, const sim_table_t *table,
-                    const sim_column_t *column, sim_pair_t both)
+int sim_scene_is_plain(const sim_schema_t *schema, const sim_table_t *table,
+                       const sim_column_t *column, sim_pair_t both)
 {
     return column->kind <= SIM_TEXT && !column->unique && !column->counts &&
            !column->names && column - table->columns != table->filter &&
@@ -134,7 +149,8 @@ int sim_scene_plain_of(const sim_schema_t *schema, const sim_table_t *table,
     int i;
 
     for (i = 0; i < table->count; i++)
-        if (i != but && is_plain(schema, table, &table->columns[i], both))
+        if (i != but &&
+            sim_scene_is_plain(schema, table, &table->columns[i], both))
             return i;
     return -1;
 }
@@ -147,7 +163,7 @@ static int text_of(const sim_schema_t *schema, const sim_table_t *table,
 
     for (i = 0; i < table->count; i++)
         if (table->columns[i].kind == SIM_TEXT &&
-            is_plain(schema, table, &table->columns[i], both))
+            sim_scene_is_plain(schema, table, &table->columns[i], both))
             return i;
     return -1;
 }
@@ -294,9 +310,9 @@ static void draw_lost(sim_draw_t *draw, sim_place_t place, sim_pair_t both)
 static int fits_lacking(const sim_schema_t *schema, const sim_table_t *table,
                         const sim_column_t *column, sim_pair_t both)
 {
-    return is_plain(schema, table, column, both) && column->kind == SIM_TEXT &&
-           sim_scene_stands_alone(table, -1) && !table->holds &&
-           table->wins < 0 &&
+    return sim_scene_is_plain(schema, table, column, both) &&
+           column->kind == SIM_TEXT && sim_scene_stands_alone(table, -1) &&
+           !table->holds && table->wins < 0 &&
            sim_scene_plain_of(schema, table, (int)(column - table->columns),
                               both) >= 0;
 }
@@ -427,7 +443,7 @@ static int fits_kept(const sim_schema_t *schema, const sim_table_t *table,
 {
     return table->holds >> both.other & 1 &&
            sim_scene_stands_alone(table, -1) &&
-           is_plain(schema, table, column, both) &&
+           sim_scene_is_plain(schema, table, column, both) &&
            sim_scene_plain_of(schema, table, (int)(column - table->columns),
                               both) >= 0;
 }
@@ -464,6 +480,9 @@ static const sim_scene_t scenes[] = {
     {"discarded", "single", sim_refused_fits_discarded,
      sim_refused_draw_discarded},
     {"twins", "few", sim_matched_fits_twins, sim_matched_draw_twins},
+    {"moved", "moves", sim_both_fits_moved, sim_both_draw_moved},
+    {"split", "few", sim_people_fits_split, sim_people_draw_split},
+    {"undone", "few", sim_people_fits_undone, sim_people_draw_undone},
 };
 
 #define SCENES ((int)(sizeof(scenes) / sizeof(*scenes)))

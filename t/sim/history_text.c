@@ -241,6 +241,9 @@ const char *sim_history_words(const sim_schema_t *schema,
     case SIM_DISCARD:
         text = "discard the first message that is parked";
         break;
+    case SIM_DECIDE:
+        text = "decide about the first conflict that is parked";
+        break;
     case SIM_REVIVE:
         text = "revive the first record whose delete is not done";
         break;

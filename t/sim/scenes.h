@@ -28,11 +28,24 @@ struct sim_scene_t {
 /* Let the messages of FROM go to TO, and none back. */
 sim_step_t *sim_scene_send_all(sim_draw_t *draw, int from, int to);
 
+/* Insert one row into TABLE at NODE, with unique values that no other row has.
+ * Returns its tag. */
+int sim_scene_row(sim_draw_t *draw, int node, int table);
+
 /* Let NODE number its messages: that is done before a database is saved. */
 void sim_scene_number_all(sim_draw_t *draw, int node);
 
 /* Let all nodes know all. */
 void sim_scene_exchange_all(sim_draw_t *draw);
+
+/* Return whether COLUMN of TABLE holds values that applications write. */
+int sim_scene_is_plain(const sim_schema_t *schema, const sim_table_t *table,
+                       const sim_column_t *column, sim_pair_t both);
+
+/* Return whether COLUMN of TABLE refers to another table, and neither has other
+ * needs. */
+int sim_scene_is_child(const sim_schema_t *schema, const sim_table_t *table,
+                       const sim_column_t *column);
 
 /* Return a column of TABLE other than BUT that holds values which applications
  * write; -1: there is none. */

@@ -293,6 +293,8 @@ static void other(sim_world_t *world, const sim_step_t *step)
         error = sim_node_migrate(node);
     else if (step->kind == SIM_DISCARD)
         sim_exchange_discard(world, step->node);
+    else if (step->kind == SIM_DECIDE)
+        (void)sim_exchange_decide(world, step->node, SIM_WHEN_BUSY);
     else if (step->kind == SIM_REVIVE)
         sim_exchange_revive(world, step->node);
     else if (step->kind == SIM_VERIFY)
@@ -432,7 +434,8 @@ static int decide(sim_world_t *world)
 
     for (i = 0; i < 2 * world->schema->nodes; i++)
         if (sim_exchange_decide(world, i % world->schema->nodes,
-                                i >= world->schema->nodes))
+                                i < world->schema->nodes ? SIM_WHEN_REST
+                                                         : SIM_WHEN_AGAIN))
             return 1;
     return 0;
 }
