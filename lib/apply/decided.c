@@ -37,7 +37,8 @@ int cm_decided_is_theirs(const cm_effect_t *effect, int column,
 {
     const cm_decided_t *decided = decided_in(effect->republish, column);
 
-    return decided && decided->is_theirs && decided->seen <= base;
+    return decided && decided->is_theirs && decided->seen <= base &&
+           decided->here == effect->state->fields[column].clock;
 }
 
 /* Return what was decided of COLUMN, by EFFECT or one that was written, if the

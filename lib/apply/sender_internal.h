@@ -15,7 +15,7 @@ void cm_decided_note(cm_effect_t *effect, cm_decided_t decided);
 void cm_decided_replace(cm_field_t *loser, const cm_field_t *winner);
 
 /* Return whether whoever made a message with BASE knew the value of COLUMN: a
- * person has just taken it from them. */
+ * person has just taken it from them, and nothing has replaced it since. */
 int cm_decided_is_theirs(const cm_effect_t *effect, int column,
                          apr_int64_t base);
 

@@ -147,6 +147,31 @@ static void test_kept_third(cm_store_t *store, apr_pool_t *pool)
            "  ours: the third one waits");
 }
 
+/* A person takes an older value, and what two others made of the one here comes
+ * behind it, the later change first: nobody has decided about these two. */
+static void test_theirs_replaced(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_receipt_t *receipt;
+    cm_node_t *node =
+        hold(&receipt, store,
+             "[" MESSAGE(2, "post", 7, "update", 2000, TEXT("title", "there"),
+                         BASE(1000)) //
+             "," MESSAGE(3, "post", 7, "update", 9000000000000005,
+                         TEXT("title", "later"), BASE(9000000000000000)) //
+             "," MESSAGE(4, "post", 7, "update", 9000000000000003,
+                         TEXT("title", "earlier"), BASE(9000000000000000)) "]",
+             pool);
+
+    is_int(receipt->applied, 0, "%s: a conflict, and two changes behind it",
+           database_of(store));
+    is_int(inbox_decide(node, 2, CM_DECIDE_THEIRS, pool), 2,
+           "  theirs: it and the first change are done");
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "later",
+           "  the later one is here");
+    is_int(inbox_decide(node, 4, CM_DECIDE_OURS, pool), 1,
+           "  and the other one waits for a decision");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -155,6 +180,7 @@ int main(void)
     database_each("ours, and deleted", test_kept_deleted);
     database_each("ours, and repeated", test_kept_repeated);
     database_each("ours, and a third", test_kept_third);
+    database_each("theirs, and replaced", test_theirs_replaced);
     database_each("conflict=NODE, and changed again", test_node_followed);
     apr_terminate();
     return done_testing();
