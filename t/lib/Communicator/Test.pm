@@ -150,11 +150,22 @@ sub need {
     skip "$missing is not installed", $count;
 }
 
+# A port that is ours until this process ends, also while the server there is
+# restarted: the socket of UDP keeps other tests away, and the system gives no
+# port below 32768 to a connection. Another test's server would answer.
 sub free_port {
-    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
-      or die "no free port: $!";
+    state $next = $$ * 16;
+    state @kept;
 
-    return $socket->sockport;
+    for (1 .. 12_000) {
+        my %address = (LocalAddr => '127.0.0.1',
+            LocalPort => 20_000 + $next++ % 12_000);
+        my $ours = IO::Socket::INET->new(Proto => 'udp', %address) or next;
+        my $socket = IO::Socket::INET->new(Listen => 1, %address) or next;
+        push @kept, $ours;
+        return $address{LocalPort};
+    }
+    die "no free port: $!";
 }
 
 # Who httpd's children are, when the test runs as root.

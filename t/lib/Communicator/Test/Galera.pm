@@ -10,9 +10,8 @@ package Communicator::Test::Galera;
 use strict;
 use warnings;
 use parent 'Communicator::Test::Engine';
-use IO::Socket::INET;
-use Communicator::Test qw(program start_process stop_process own wait_until
-  is_alive slurp memory_folder at_end);
+use Communicator::Test qw(free_port program start_process stop_process own
+  wait_until is_alive slurp memory_folder at_end);
 
 my $provider = '/usr/lib/galera/libgalera_smm.so';
 
@@ -35,11 +34,9 @@ sub cluster {
 
 sub member {
     my ($class, $number) = @_;
-    my @sockets = map { IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-            Listen => 1) } 1 .. 3;
     my $self = bless { driver => 'mysql', name => "n$number",
         dir => memory_folder('galera'),
-        ports => [map { $_->sockport } @sockets] }, $class;
+        ports => [map { free_port() } 1 .. 3] }, $class;
 
     own('mysql', $self->{dir});
     mkdir "$self->{dir}/$_" for qw(data tmp);
