@@ -179,10 +179,39 @@ static int is_replaced_elsewhere(const sim_judge_t *judge,
     return 0;
 }
 
+/* Return whether both events have changed the same column of the same row. */
+static int is_same_place(const sim_event_t *one, const sim_event_t *other)
+{
+    return one->kind == other->kind && one->table == other->table &&
+           one->column == other->column && !strcmp(one->name, other->name);
+}
+
+/* Return whether another node has written the value that EVENT wrote over a
+ * change of its own: nobody is asked, as the two leave what stands here. */
+static int is_returned_elsewhere(const sim_judge_t *judge,
+                                 const sim_event_t *event)
+{
+    const sim_event_t *first = (const void *)judge->world->events->elts;
+    const sim_event_t *last = first + judge->world->events->nelts;
+    const sim_event_t *other, *before;
+
+    for (other = first; other < last; other++) {
+        if (other->node == event->node || !is_same_place(other, event) ||
+            !other->before || !other->after ||
+            strcmp(other->after, event->after))
+            continue;
+        for (before = first; before < other; before++)
+            if (before->node == other->node && is_same_place(before, other) &&
+                before->after && !strcmp(before->after, other->before))
+                return 1;
+    }
+    return 0;
+}
+
 /* Return whether a conflict of TABLE at NODE may have ended without a person:
  * where another node has decided by the clocks, and what was written here won,
- * somebody there may have replaced it. In a hub, both values may come from
- * other nodes. */
+ * somebody there may have replaced it; or what was changed there twice is the
+ * same as here. In a hub, both values may come from other nodes. */
 static int is_settled_elsewhere(const sim_judge_t *judge, int table, int node)
 {
     const apr_array_header_t *events = judge->world->events;
@@ -193,7 +222,9 @@ static int is_settled_elsewhere(const sim_judge_t *judge, int table, int node)
 
         if (event->kind == SIM_EVENT_UPDATE &&
             (event->node == node || !is_pair) && event->table == table &&
-            event->after && is_replaced_elsewhere(judge, event))
+            event->after &&
+            (is_replaced_elsewhere(judge, event) ||
+             is_returned_elsewhere(judge, event)))
             return 1;
     }
     return 0;
