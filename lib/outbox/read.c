@@ -62,21 +62,30 @@ static int is_packed(const range_t *range)
            (!range->first || range->first > range->packed.first);
 }
 
+/* Return whether RANGE begins with the message NEXT. */
+static int has_next(const range_t *range, apr_int64_t next)
+{
+    return range->first == next ||
+           (range->packed.first && range->packed.first <= next);
+}
+
 /* Refuse a peer that asks again for what it had confirmed and what is purged
- * here. */
-static cm_error_t *check_purged(const range_t *range, cm_node_t *node,
+ * here. What it has confirmed since RANGE was found, by another run, came only
+ * then, too: so that is looked for once more. */
+static cm_error_t *check_purged(range_t *range, cm_node_t *node,
                                 const cm_reading_t *reading, apr_pool_t *pool)
 {
     const apr_int64_t next = reading->after + 1;
     cm_error_t *err;
     cm_peer_t *peer;
 
-    /* a gem accepts gaps */
-    if (reading->fit || range->first == next ||
-        (range->packed.first && range->packed.first <= next))
+    if (reading->fit || has_next(range, next)) /* a gem accepts gaps */
         return NULL;
     CM_TRY(cm_peer_load(&peer, node, reading->peer, 0, pool));
     if (reading->after >= peer->confirmed)
+        return NULL;
+    CM_TRY(find_ends(range, node, reading, pool));
+    if (has_next(range, next))
         return NULL;
     err = CM_FAIL(pool, CM_EPOCH,
                   "peer '%s' wants message %" APR_INT64_T_FMT
