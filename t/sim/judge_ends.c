@@ -3,10 +3,12 @@
 
 #include <string.h>
 
+#include "clock.h"
 #include "parked.h"
 
 /* Return whether END, a delete, may have been made by somebody who knew the
- * value that EVENT gave a column. */
+ * value that EVENT gave a column. Whoever knew another one of the same moment
+ * seems to (docs/convergence.md). */
 static int is_known_at(const sim_judge_t *judge, const sim_event_t *end,
                        const sim_event_t *event)
 {
@@ -18,6 +20,8 @@ static int is_known_at(const sim_judge_t *judge, const sim_event_t *end,
         return 1;
     do {
         writer = sim_judge_writer_of(judge, writer, value);
+        if (writer && sim_clock_is_coarse())
+            return 1;
         value = writer ? writer->before : NULL;
     } while (writer && writer != event);
     return writer != NULL;
