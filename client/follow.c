@@ -2,7 +2,6 @@
 #include "follow.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -307,7 +306,11 @@ cm_error_t *sync_follow_again(const sync_client_t *client)
     const char *const *words = client->words;
 
     fflush(stdout);
-    signal(SIGHUP, SIG_IGN);
+    sync_stop_hold();
+    if (sync_stop_is_asked()) {
+        sync_service_notify("STOPPING=1");
+        return NULL;
+    }
     execvp(words[0], (char *const *)(apr_uintptr_t)words);
     return CM_FAIL(client->pool, CM_FILE, "cannot start '%s': %s", words[0],
                    strerror(errno));

@@ -20,6 +20,17 @@ static void on_signal(int number)
     asked = number;
 }
 
+/* Block two signals, or let them through: HOW is sigprocmask()'s. */
+static void change_mask(int how, int one, int other)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, one);
+    sigaddset(&signals, other);
+    sigprocmask(how, &signals, NULL);
+}
+
 void sync_stop_catch(void)
 {
     struct sigaction action;
@@ -30,6 +41,7 @@ void sync_stop_catch(void)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    change_mask(SIG_UNBLOCK, SIGTERM, SIGINT);
 }
 
 static void on_reload(int number)
@@ -46,6 +58,13 @@ void sync_stop_catch_reload(void)
     action.sa_handler = on_reload;
     action.sa_flags = SA_RESTART;
     sigaction(SIGHUP, &action, NULL);
+    change_mask(SIG_UNBLOCK, SIGHUP, SIGHUP);
+}
+
+void sync_stop_hold(void)
+{
+    change_mask(SIG_BLOCK, SIGTERM, SIGINT);
+    change_mask(SIG_BLOCK, SIGHUP, SIGHUP);
 }
 
 int sync_stop_is_asked(void)

@@ -19,6 +19,11 @@ int sync_stop_is_late(void);
  * of ending the program. */
 void sync_stop_catch_reload(void);
 
+/* Let signals wait until a function above catches them, even in the program
+ * that takes the place of this one: execve(2) keeps what is blocked and what
+ * waits, but no handler. What has come before, sync_stop_is_asked() tells. */
+void sync_stop_hold(void);
+
 /* Return whether a signal asks to end, or to read the configuration again.
  * The latter is forgotten then. */
 int sync_stop_is_asked(void);
