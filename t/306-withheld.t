@@ -199,6 +199,46 @@ for my $driver (Communicator::Test::Database->drivers) {
             'what is corrected or deleted is not listed');
         is_done($facade, $proxy);
     };
+
+    # Whether another message passes, only the peer itself can say.
+    subtest "$driver: a reply that proves nothing" => sub {
+        plan skip_all => $why if $why;
+        my $says = folder("$driver-says") . '/now';
+        my ($central, $facade, $proxy) = behind($driver, sub {
+            my ($request, $reply) = @_;
+            return page('413 Request Entity Too Large')
+              if length $request > 12_000;
+            open my $file, '<', $says or return;
+            my ($name, $value) = split / /, <$file>;
+            return $reply =~ s/^(Communicator-$name:) .*?\r$/$1 $value\r/imr
+              if ($reply // '') =~ /"repeated":1/;
+            return;
+        });
+        my %cases = ('Node other' => qr/the peer calls itself 'other'/,
+            'Epoch 0123' => qr/its epoch is 0123, known is/,
+            'Received 1e3' => qr/Communicator-Received .* is '1e3'/);
+        my $count = 1;
+
+        say($central, 1, 1);
+        $central->sync_ok;
+        for my $case (sort keys %cases) {
+            $count++;
+            say($central, $count, $count, $count => $large);
+            spew($says, $case);
+            my $run = $central->sync('push');
+            is($run->{exit}, 76, "$case: the run fails");
+            like($run->{err}, $cases{$case}, '  with what was said');
+            is_deeply(parked($central), [], '  and nothing is held back');
+            unlink $says;
+            $central->database->run(
+                "update posts set body = 'short' where id = $count");
+            $central->sync;
+            $central->sync_ok;
+            is(has($facade, 'central'), join(' ', 1 .. $count),
+                '  all arrives later');
+        }
+        is_done($facade, $proxy);
+    };
 }
 
 subtest 'too large for the peer' => sub {
@@ -401,6 +441,39 @@ subtest 'a message that this side does not take' => sub {
     is($facade->sync('discard', 'central', '5')->{exit}, 0, 'discard works');
     $central->sync_ok;
     is(state($central)->{peers}[0]{withheld_there}, 1, '  and is seen here');
+    is_done($facade, $proxy);
+};
+
+# A refusal by another node says nothing about the message.
+subtest 'what another node does not take' => sub {
+    my $wrong = folder('wrong') . '/now';
+    my $body = '{"error":"it fails","code":"FAILED"}';
+    my $other = "HTTP/1.1 500 Internal Server Error\r\n"
+      . "Communicator-Protocol: 2\r\nCommunicator-Node: other\r\n"
+      . "Communicator-Withheld: 0 0\r\nContent-Type: application/json\r\n"
+      . 'Content-Length: ' . length($body)
+      . "\r\nConnection: close\r\n\r\n$body";
+    my ($central, $facade, $proxy) = behind('sqlite3', sub {
+        my ($request, $reply) = @_;
+        return -e $wrong && join('', grep { defined } $request, $reply)
+          =~ /astray/ ? $other : undef;
+    });
+
+    say($_, 1, 3) for $central, $facade;
+    $central->sync_ok;
+    spew($wrong, '');
+    say($_, 4, 6, 5 => 'astray') for $central, $facade;
+    for my $command ('push', 'pull') {
+        my $run = $central->sync($command);
+        is($run->{exit}, 76, "a $command that meets it fails");
+        like($run->{err}, qr/the peer calls itself 'other'/, '  and says so');
+    }
+    is_deeply(parked($_), [], 'nothing is held back at ' . $_->name)
+      for $central, $facade;
+    unlink $wrong;
+    $central->sync_ok;
+    is(has($facade, 'central'), '1 2 3 4 5 6', 'all arrives later');
+    is(has($central, 'facade'), '1 2 3 4 5 6', '  here, too');
     is_done($facade, $proxy);
 };
 

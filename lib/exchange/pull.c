@@ -49,11 +49,13 @@ static cm_error_t *ask_once(cm_reply_t **reply, pull_t *pull, const char *query,
     err = transport->finish(&raw, transport->baton, pool);
     if (!err)
         err = cm_reply_judge_get(reply, raw, pool);
-    pull->refusal =
-        err ? cm_reply_refusal(raw, *reply, err) : CM_REFUSAL_OF_ALL;
+    pull->refusal = CM_REFUSAL_OF_ALL;
     pull->too_large_here = err && !raw->status && err->code == CM_TOO_LARGE;
+    /* What another node refuses says nothing about a message. */
     if (*reply)
         CM_TRY(cm_session_meet(pull->session, *reply, pool));
+    if (err)
+        pull->refusal = cm_reply_refusal(raw, *reply, err);
     return err;
 }
 

@@ -259,9 +259,10 @@ static cm_error_t *send_batch(cm_reply_t **reply, cm_push_t *push,
     err = transport->finish(&raw, transport->baton, pool);
     if (!err)
         err = cm_reply_judge_post(reply, raw, pool);
-    note_refusal(push, raw, *reply, err);
+    /* What another node refuses says nothing about a message. */
     if (*reply)
         CM_TRY(cm_session_meet(session, *reply, pool));
+    note_refusal(push, raw, *reply, err);
     return err;
 }
 

@@ -103,9 +103,28 @@ static cm_error_t *read_last(cm_buffer_t **body, apr_int64_t *seq,
     return NULL;
 }
 
-/* Return whether BODY passes. */
-static int passes(cm_push_t *push, apr_int64_t after, const char *body,
-                  apr_size_t size, apr_pool_t *pool)
+/* Judge what came back when other messages were tried. *PASSES: the peer has
+ * taken them. Fails if a peer of ours answers what makes no sense, or is not
+ * the one that we know: that proves nothing about a message. */
+static cm_error_t *judge_way(int *passes, cm_session_t *session,
+                             const cm_transport_reply_t *raw, apr_pool_t *pool)
+{
+    cm_reply_t *reply;
+    cm_error_t *err = cm_reply_judge_post(&reply, raw, pool);
+
+    *passes = 0;
+    if (reply->kind == CM_PEER_OURS) {
+        CM_TRY(cm_session_meet(session, reply, pool));
+        if (err && err->code == CM_PROTOCOL)
+            return err;
+    }
+    *passes = !err && reply->kind == session->kind;
+    return NULL;
+}
+
+/* Find out whether BODY PASSES. */
+static cm_error_t *try_body(int *passes, cm_push_t *push, apr_int64_t after,
+                            const char *body, apr_size_t size, apr_pool_t *pool)
 {
     cm_session_t *session = push->session;
     const char *query =
@@ -113,12 +132,11 @@ static int passes(cm_push_t *push, apr_int64_t after, const char *body,
             ? NULL
             : apr_psprintf(pool, "after=%" APR_INT64_T_FMT, after);
     cm_transport_reply_t *raw;
-    cm_reply_t *reply;
 
-    if (cm_transport_post(&raw, session->transport, query, body, size, pool) ||
-        cm_reply_judge_post(&reply, raw, pool))
-        return 0;
-    return reply->kind == session->kind;
+    *passes = 0;
+    if (cm_transport_post(&raw, session->transport, query, body, size, pool))
+        return NULL;
+    return judge_way(passes, session, raw, pool);
 }
 
 /* Find out whether other messages pass. */
@@ -127,14 +145,17 @@ static cm_error_t *try_way(cm_push_t *push, apr_pool_t *pool)
     struct cm_refused_t *refused = push->refused;
     apr_int64_t seq = 0;
     cm_buffer_t *body;
+    int passes = 0;
 
     CM_TRY(read_last(&body, &seq, push, pool));
-    if (body && passes(push, seq - 1, body->data, body->size, pool))
+    if (body)
+        CM_TRY(try_body(&passes, push, seq - 1, body->data, body->size, pool));
+    if (passes) {
         refused->way = WAY_PROVED;
-    else if (passes(push, push->told, "[]", 2, pool))
-        refused->way = WAY_OPEN;
-    else
-        refused->way = WAY_CLOSED;
+        return NULL;
+    }
+    CM_TRY(try_body(&passes, push, push->told, "[]", 2, pool));
+    refused->way = passes ? WAY_OPEN : WAY_CLOSED;
     return NULL;
 }
 
