@@ -40,7 +40,8 @@ cm_error_t *sync_follow(int *again, sync_client_t *client, sync_cycle_t *cycle,
                         sync_follow_cycle_t run) CM_UNUSED_RESULT;
 
 /* Become the program that is installed now, with the configuration of now.
- * Returns only when a signal has asked to end, or with CM_FILE when it fails. */
+ * Returns only when a signal has asked to end, or with CM_FILE when it fails.
+ */
 cm_error_t *sync_follow_again(const sync_client_t *client) CM_UNUSED_RESULT;
 
 #endif
