@@ -95,7 +95,7 @@ static cm_error_t *find_filtered(apr_hash_t **found, cm_node_t *node,
     CM_TRY(cm_filter_applies(&applies, node, table->model, pool));
     if (!applies)
         return NULL;
-    return cm_filter_find(found, node, table->model, keys, 0, pool);
+    return cm_filter_find(found, node, table->model, keys, 0, NULL, pool);
 }
 
 /* Return the positions (int) of the next incomplete rows of one table, from

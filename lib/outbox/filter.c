@@ -9,6 +9,7 @@
 #include "store/dialect.h"
 #include "schema/expression.h"
 #include "record/keys.h"
+#include "outbox/known.h"
 #include "outbox/missing.h"
 
 /* Parents of parents that are asked for: references may be a circle. */
@@ -21,6 +22,7 @@ typedef struct filter_t {
     cm_node_t *node;
     const cm_table_t *table;
     int capture;
+    apr_hash_t *changes; /* cm_known_t: see known.h */
     const char *inside;
     apr_array_header_t *parents;  /* const cm_model_t * */
     apr_array_header_t *outsides; /* const char *: SQL of the local id of each
@@ -188,32 +190,17 @@ static const char *matches(const cm_table_t *table, const char *alias,
         cm_dialect_doubled(table->model->where, '%', pool), "\n))", NULL);
 }
 
-/* Return SQL: peers know the record of MODEL whose key is COLUMN, and as text
- * ID. */
-static cm_error_t *is_known(const char **sql, cm_node_t *node,
-                            const cm_model_t *model, const char *column,
-                            const char *id, apr_pool_t *pool)
-{
-    const cm_records_t *records;
-
-    CM_TRY(cm_node_records(&records, node, model->type, pool));
-    *sql = apr_pstrcat(
-        pool, "EXISTS (SELECT 1 FROM ", records->table,
-        " AS m WHERE m.local_id = ", records->integer ? column : id,
-        records->integer ? "" : cm_dialect_of_store(node->store)->exact,
-        " AND m.clock > 0)", NULL);
-    return NULL;
-}
-
 /* Return SQL: peers know the record of row ALIAS of TABLE. */
-static cm_error_t *is_row_known(const char **sql, cm_node_t *node,
-                                const cm_table_t *table, const char *alias,
-                                apr_pool_t *pool)
+static cm_error_t *is_row_known(const char **sql, const filter_t *filter,
+                                const cm_table_t *table, const char *alias)
 {
-    return is_known(sql, node, table->model,
-                    apr_pstrcat(pool, alias, ".", table->keys[0]->quoted, NULL),
-                    cm_expression_with_alias(table->key_text, alias, pool),
-                    pool);
+    apr_pool_t *pool = filter->pool;
+
+    return cm_known_sql(
+        sql, filter->node, table->model,
+        apr_pstrcat(pool, alias, ".", table->keys[0]->quoted, NULL),
+        cm_expression_with_alias(table->key_text, alias, pool), filter->changes,
+        pool);
 }
 
 /* Return SQL: COLUMN of row ALIAS refers to a record of MODEL, or "". */
@@ -272,9 +259,9 @@ static cm_error_t *absent_sql(const char **sql, filter_t *filter,
         &named, filter->node->store, apr_pstrcat(pool, alias, ".", NULL), pool);
     const char *parent_known, *own_known;
 
-    CM_TRY(
-        is_known(&parent_known, filter->node, parent->model, value, id, pool));
-    CM_TRY(is_row_known(&own_known, filter->node, child, alias, pool));
+    CM_TRY(cm_known_sql(&parent_known, filter->node, parent->model, value, id,
+                        filter->changes, pool));
+    CM_TRY(is_row_known(&own_known, filter, child, alias));
     *sql = apr_pstrcat(pool, "CASE WHEN NOT EXISTS (SELECT 1 FROM ",
                        parent->quoted, " AS absent WHERE absent.",
                        parent->keys[0]->quoted, " = ", value, ") AND NOT ",
@@ -308,7 +295,7 @@ static cm_error_t *outside_sql(const char **stays, const char **gone,
     if (column->named_by && table->keys[0]->value_class != column->value_class)
         return NULL;
     CM_TRY(inside_sql(&inside, filter, table, own, depth));
-    CM_TRY(is_row_known(&known, node, table, own, pool));
+    CM_TRY(is_row_known(&known, filter, table, own));
     CM_TRY(absent_sql(gone, filter, child, column, table, alias));
     *stays = apr_pstrcat(pool, "(SELECT ",
                          cm_expression_with_alias(table->key_text, own, pool),
@@ -335,13 +322,14 @@ cm_error_t *cm_filter_sql(const char **sql, cm_node_t *node,
 
 static cm_error_t *open_filter(filter_t *filter, cm_node_t *node,
                                const cm_model_t *model, int capture,
-                               apr_pool_t *pool)
+                               apr_hash_t *changes, apr_pool_t *pool)
 {
     const apr_array_header_t *models = node->settings->models;
     const char *stays, *gone;
     int i, j;
 
-    *filter = (filter_t){.node = node, .capture = capture, .pool = pool};
+    *filter = (filter_t){
+        .node = node, .capture = capture, .changes = changes, .pool = pool};
     filter->parents = apr_array_make(pool, 2, sizeof(const cm_model_t *));
     filter->outsides = apr_array_make(pool, 2, sizeof(const char *));
     CM_TRY(cm_node_table(&filter->table, node, model, pool));
@@ -511,14 +499,14 @@ static cm_error_t *find_some(apr_hash_t *found, const filter_t *filter,
 cm_error_t *cm_filter_find(apr_hash_t **found, cm_node_t *node,
                            const cm_model_t *model,
                            const apr_array_header_t *local_ids, int capture,
-                           apr_pool_t *result_pool)
+                           apr_hash_t *changes, apr_pool_t *result_pool)
 {
     filter_t filter;
 
     *found = apr_hash_make(result_pool);
     if (!local_ids->nelts)
         return NULL;
-    CM_TRY(open_filter(&filter, node, model, capture, result_pool));
+    CM_TRY(open_filter(&filter, node, model, capture, changes, result_pool));
     CM_TRY_FOR(find_some(*found, &filter, (const char *const *)local_ids->elts,
                          local_ids->nelts),
                result_pool, "cannot use where= of model '%s'", model->name);

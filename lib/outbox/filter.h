@@ -44,12 +44,14 @@ cm_error_t *cm_filter_sql(const char **sql, cm_node_t *node,
 
 /* Find which of LOCAL_IDS (const char *) of MODEL, to which a filter applies,
  * are here: *FOUND: local id -> cm_filter_row_t *. CAPTURE: give their raw
- * form, too. If a record is outside only because of its parent, that is noted
- * as missing (missing.h). Fails as cm_node_table() and cm_statement_select();
- * but a condition that fails for some rows only is no failure. */
+ * form, too. CHANGES: those that are being numbered, see known.h; NULL: none
+ * are. If a record is outside only because of its parent, that is noted as
+ * missing (missing.h). Fails as cm_node_table() and cm_statement_select(); but
+ * a condition that fails for some rows only is no failure. */
 cm_error_t *cm_filter_find(apr_hash_t **found, cm_node_t *node,
                            const cm_model_t *model,
                            const apr_array_header_t *local_ids, int capture,
+                           apr_hash_t *changes,
                            apr_pool_t *result_pool) CM_UNUSED_RESULT;
 
 #endif

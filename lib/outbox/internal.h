@@ -98,14 +98,32 @@ typedef struct cm_stamp_t {
  * record's mapping. Rows must come in order. */
 void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row);
 
-/* If ROW is a new record that took the local id of one whose delete was not
- * captured, that one is gone; return whether it is so. */
+/* Return whether ROW is a new record that took the local id of one whose delete
+ * was not captured (TRUNCATE, deletes=no). On SQLite, where deletes are
+ * captured, it is REPLACE, whose delete fires no trigger: the same record. */
+int cm_stamp_record_is_reborn(const cm_stamp_t *stamp,
+                              const cm_stamp_row_t *row);
+
+/* If it is so, that one is gone; return whether it is so. */
 int cm_stamp_record_ends(cm_stamp_t *stamp, const cm_stamp_row_t *row);
 
 /* Note the local ids that new records have again, and those that records have
  * given up, when all rows are stamped: missing.h. */
 cm_error_t *cm_handed_note(cm_stamp_t *stamp,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Return whether a row filter decides about ROW. */
+int cm_sift_decides(const cm_stamp_row_t *row);
+
+/* Return the mapping of the record of GROUP with LOCAL_ID (or NULL), if peers
+ * know it, before the changes that are being stamped, or after those that are;
+ * else NULL. */
+const cm_mapping_t *cm_sift_knows(const cm_stamp_model_t *group,
+                                  const char *local_id);
+
+/* Return what ROWS (cm_stamp_row_t) do to keys: known.h. */
+apr_hash_t *cm_known_find(const cm_stamp_t *stamp,
+                          const apr_array_header_t *rows);
 
 /* Ask the row filters (filter.h) about the records of ROWS (cm_stamp_row_t).
  * Fails as cm_filter_find(). */

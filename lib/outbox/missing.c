@@ -64,7 +64,7 @@ cm_error_t *cm_missing_present(apr_array_header_t **present, cm_node_t *node,
     if (!applies)
         return cm_missing_here(present, node, model, local_ids, pool);
     *present = apr_array_make(pool, local_ids->nelts, sizeof(const char *));
-    CM_TRY(cm_filter_find(&found, node, model, local_ids, 0, pool));
+    CM_TRY(cm_filter_find(&found, node, model, local_ids, 0, NULL, pool));
     for (i = 0; i < local_ids->nelts; i++) {
         const char *id = APR_ARRAY_IDX(local_ids, i, const char *);
         const cm_filter_row_t *row =

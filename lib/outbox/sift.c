@@ -21,9 +21,9 @@ static int is_action(const cm_stamp_row_t *row, const char *action)
     return !strcmp(row->action, action);
 }
 
-/* Return whether a filter decides about ROW. An application that writes
- * messages decides itself; a peer's message is only forwarded. */
-static int is_sifted(const cm_stamp_row_t *row)
+/* An application that writes messages decides itself; a peer's message is only
+ * forwarded. */
+int cm_sift_decides(const cm_stamp_row_t *row)
 {
     return row->group && row->local_id && row->action && !row->identity.origin;
 }
@@ -75,7 +75,7 @@ static void find_ends(cm_stamp_t *stamp, cm_stamp_model_t *group,
     for (i = 0; i < rows->nelts; i++) {
         const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
 
-        if (!is_sifted(row) || row->group != group)
+        if (!cm_sift_decides(row) || row->group != group)
             continue;
         if (!is_action(row, "update"))
             apr_hash_set(group->ends, row->local_id, APR_HASH_KEY_STRING, row);
@@ -98,7 +98,7 @@ static apr_array_header_t *doubtful(const cm_stamp_t *stamp,
         const cm_filter_row_t *here;
         cm_datum_t body;
 
-        if (row->group != group || !is_sifted(row) || is_present(row))
+        if (row->group != group || !cm_sift_decides(row) || is_present(row))
             continue;
         here = apr_hash_get(group->here, row->local_id, APR_HASH_KEY_STRING);
         if (!here || (!here->inside && !here->orphan))
@@ -179,7 +179,8 @@ static const cm_filter_row_t *row_here(const cm_stamp_row_t *row)
  * all small enough to be read are read, too, but not of states that are
  * published: these were just read. */
 static cm_error_t *find_here(cm_stamp_t *stamp, cm_stamp_model_t *group,
-                             const apr_array_header_t *rows)
+                             const apr_array_header_t *rows,
+                             apr_hash_t *changes)
 {
     cm_id_set_t *sets[] = {cm_id_set_create(16, stamp->pool),
                            cm_id_set_create(4, stamp->pool)};
@@ -189,22 +190,22 @@ static cm_error_t *find_here(cm_stamp_t *stamp, cm_stamp_model_t *group,
     for (i = 0; i < rows->nelts; i++) {
         const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
 
-        if (row->group == group && is_sifted(row) &&
+        if (row->group == group && cm_sift_decides(row) &&
             (!row->body.data || is_present(row)))
             apr_hash_set(large, row->local_id, APR_HASH_KEY_STRING, "");
     }
     for (i = 0; i < rows->nelts; i++) {
         const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
 
-        if (row->group == group && is_sifted(row))
+        if (row->group == group && cm_sift_decides(row))
             cm_id_set_add(sets[apr_hash_get(large, row->local_id,
                                             APR_HASH_KEY_STRING) != NULL],
                           row->local_id);
     }
     CM_TRY(cm_filter_find(&group->here, stamp->node, group->model, sets[0]->ids,
-                          1, stamp->pool));
+                          1, changes, stamp->pool));
     CM_TRY(cm_filter_find(&more, stamp->node, group->model, sets[1]->ids, 0,
-                          stamp->pool));
+                          changes, stamp->pool));
     group->here = apr_hash_overlay(stamp->pool, more, group->here);
     find_ends(stamp, group, rows);
     return find_later_ends(stamp, group, rows);
@@ -212,6 +213,7 @@ static cm_error_t *find_here(cm_stamp_t *stamp, cm_stamp_model_t *group,
 
 cm_error_t *cm_sift_find(cm_stamp_t *stamp, const apr_array_header_t *rows)
 {
+    apr_hash_t *changes = NULL;
     apr_hash_index_t *at;
     int applies;
 
@@ -223,15 +225,17 @@ cm_error_t *cm_sift_find(cm_stamp_t *stamp, const apr_array_header_t *rows)
             continue;
         CM_TRY(cm_filter_applies(&applies, stamp->node, group->model,
                                  stamp->pool));
-        if (applies)
-            CM_TRY(find_here(stamp, group, rows));
+        if (!applies)
+            continue;
+        if (!changes)
+            changes = cm_known_find(stamp, rows);
+        CM_TRY(find_here(stamp, group, rows, changes));
     }
     return NULL;
 }
 
-/* Return the mapping of the record with LOCAL_ID, if peers know it. */
-static const cm_mapping_t *known(const cm_stamp_model_t *group,
-                                 const char *local_id)
+const cm_mapping_t *cm_sift_knows(const cm_stamp_model_t *group,
+                                  const char *local_id)
 {
     const cm_mapping_t *mapping =
         local_id ? apr_hash_get(group->alive, local_id, APR_HASH_KEY_STRING)
@@ -245,7 +249,7 @@ static void make_delete(cm_stamp_row_t *row, apr_pool_t *pool)
 {
     const cm_datum_t empty = cm_datum_text("{}");
 
-    if (row->former && known(row->group, row->former))
+    if (row->former && cm_sift_knows(row->group, row->former))
         row->local_id = row->former;
     row->former = NULL;
     row->action = "delete";
@@ -267,10 +271,10 @@ static int is_ours(const cm_stamp_t *stamp, const cm_stamp_model_t *group,
 static int stays(cm_stamp_t *stamp, cm_stamp_row_t *row,
                  const cm_filter_row_t *here)
 {
-    const cm_mapping_t *mapping = known(row->group, row->local_id);
+    const cm_mapping_t *mapping = cm_sift_knows(row->group, row->local_id);
 
     if (!mapping && is_action(row, "update"))
-        mapping = known(row->group, row->former);
+        mapping = cm_sift_knows(row->group, row->former);
     if (!mapping)
         return 0;
     if (here && !here->failed && is_ours(stamp, row->group, mapping)) {
@@ -294,7 +298,8 @@ static int stays(cm_stamp_t *stamp, cm_stamp_row_t *row,
 static void let_in(cm_stamp_row_t *row)
 {
     if (!is_action(row, "update") || cm_stamp_record_is_state(row) ||
-        known(row->group, row->local_id) || known(row->group, row->former))
+        cm_sift_knows(row->group, row->local_id) ||
+        cm_sift_knows(row->group, row->former))
         return;
     row->action = "create";
     row->changed = NULL;
@@ -306,20 +311,20 @@ static void let_in(cm_stamp_row_t *row)
 static int has_moved(const cm_stamp_row_t *row, const cm_filter_row_t *here)
 {
     return here->orphan && is_action(row, "update") &&
-           known(row->group, row->former);
+           cm_sift_knows(row->group, row->former);
 }
 
 int cm_sift_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
 {
     const cm_filter_row_t *here;
 
-    if (!is_sifted(row) || !row->group->here) {
+    if (!cm_sift_decides(row) || !row->group->here) {
         cm_stamp_record(stamp, row);
         return 1;
     }
     here = row_here(row);
     if (is_action(row, "delete")) {
-        if (!known(row->group, row->local_id))
+        if (!cm_sift_knows(row->group, row->local_id))
             return 0;
     }
     else if (here && (here->inside || has_moved(row, here))) {

@@ -73,16 +73,15 @@ static cm_mapping_t *begin_life(cm_stamp_t *stamp, cm_stamp_model_t *group,
     return mapping;
 }
 
-/* Return whether a new record took the id of one whose delete was not captured
- * (TRUNCATE, deletes=no). A record without a clock was only referred to. On
- * SQLite, where deletes are captured, it is REPLACE, whose delete fires no
- * trigger: the same record. */
-static int is_reborn(const cm_stamp_t *stamp, const cm_stamp_row_t *row,
-                     const cm_mapping_t *mapping)
+/* A record without a clock was only referred to. */
+int cm_stamp_record_is_reborn(const cm_stamp_t *stamp,
+                              const cm_stamp_row_t *row)
 {
     const cm_model_t *model = row->group->model;
+    const cm_mapping_t *mapping =
+        apr_hash_get(row->group->alive, row->local_id, APR_HASH_KEY_STRING);
 
-    return row->action && !strcmp(row->action, "create") &&
+    return mapping && row->action && !strcmp(row->action, "create") &&
            mapping->clocks.clock &&
            (!cm_dialect_of_store(stamp->node->store)->replace_hidden ||
             (!model->deletes && !model->shared_keys));
@@ -93,7 +92,7 @@ int cm_stamp_record_ends(cm_stamp_t *stamp, const cm_stamp_row_t *row)
     cm_mapping_t *mapping =
         apr_hash_get(row->group->alive, row->local_id, APR_HASH_KEY_STRING);
 
-    if (!mapping || !is_reborn(stamp, row, mapping))
+    if (!cm_stamp_record_is_reborn(stamp, row))
         return 0;
     bury(stamp, row->group, mapping, mapping->clocks.clock + 1);
     return 1;

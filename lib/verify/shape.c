@@ -106,7 +106,7 @@ static cm_error_t *add_leaving(apr_int64_t *count, cm_node_t *node,
 
     for (i = 0; i < rows->count; i++)
         APR_ARRAY_PUSH(ids, const char *) = cm_cell_text(rows, i, 0);
-    CM_TRY(cm_filter_find(&found, node, model, ids, 0, pool));
+    CM_TRY(cm_filter_find(&found, node, model, ids, 0, NULL, pool));
     for (at = apr_hash_first(pool, found); at; at = apr_hash_next(at))
         *count += ((const cm_filter_row_t *)apr_hash_this_val(at))->inside;
     return NULL;

@@ -168,7 +168,7 @@ static cm_error_t *find_outside(int *outside, const cm_verify_t *verify,
         return NULL;
     for (i = 0; i < count; i++)
         APR_ARRAY_PUSH(ids, const char *) = local_ids[i];
-    CM_TRY(cm_filter_find(&found, verify->node, model, ids, 0, pool));
+    CM_TRY(cm_filter_find(&found, verify->node, model, ids, 0, NULL, pool));
     for (i = 0; i < count; i++) {
         row = apr_hash_get(found, local_ids[i], APR_HASH_KEY_STRING);
         outside[i] = row && !row->inside;

@@ -119,31 +119,37 @@ static void test_gone(cm_store_t *store, apr_pool_t *pool)
     is_str(outgoing(node, pool), "article 1, mark 1", "  behind it");
 }
 
-/* Peers know the record, whose key changes while it loses its parent. The
- * database gives its key, so it stays the same record. */
-static void test_moved(cm_store_t *store, apr_pool_t *pool)
+/* Notes of articles, where the database gives the keys of notes, and perhaps
+ * (ARTICLES) of articles: a record stays the same when its key changes. */
+static cm_node_t *make_given(cm_store_t *store, int articles, apr_pool_t *pool)
 {
     const cm_database_e database = cm_dialect_of_store(store)->database;
+    const char *given = database == CM_PGSQL ? "serial PRIMARY KEY"
+                        : database == CM_MYSQL
+                            ? "integer PRIMARY KEY AUTO_INCREMENT"
+                            : "integer PRIMARY KEY AUTOINCREMENT";
     cm_settings_t *settings = inbox_settings(pool);
     cm_model_t *model;
-    cm_node_t *node;
 
-    database_run(store, "CREATE TABLE articles (id integer NOT NULL, title"
-                        " varchar(40), UNIQUE (id))");
-    database_run(store, database == CM_PGSQL
-                            ? "CREATE TABLE notes (id serial PRIMARY KEY,"
-                              " article_id integer NOT NULL)"
-                        : database == CM_MYSQL
-                            ? "CREATE TABLE notes (id integer PRIMARY KEY"
-                              " AUTO_INCREMENT, article_id integer NOT NULL)"
-                            : "CREATE TABLE notes (id integer PRIMARY KEY"
-                              " AUTOINCREMENT, article_id integer NOT NULL)");
+    database_run(store,
+                 apr_pstrcat(pool, "CREATE TABLE articles (id ",
+                             articles ? given : "integer NOT NULL UNIQUE",
+                             ", title varchar(40))", NULL));
+    database_run(store, apr_pstrcat(pool, "CREATE TABLE notes (id ", given,
+                                    ", article_id integer NOT NULL)", NULL));
     model = settings_add_model(settings, "article", "articles", "id", pool);
     model->where = "title LIKE 'open%'";
     model = settings_add_model(settings, "note", "notes", "id", pool);
     APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
         (cm_reference_t){.column = "article_id", .model = "article"};
-    node = inbox_node(store, settings, pool);
+    return inbox_node(store, settings, pool);
+}
+
+/* Peers know the record, whose key changes while it loses its parent. */
+static void test_moved(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_given(store, 0, pool);
+
     database_run(store, "INSERT INTO articles (id, title) VALUES (1, 'open')");
     must_run(node, "INSERT INTO notes (id, article_id) VALUES (1, 1)", pool);
     must_run(node, "UPDATE notes SET id = 9, article_id = 8", pool);
@@ -228,6 +234,57 @@ static void test_key_again(cm_store_t *store, apr_pool_t *pool)
              pool);
     open_again(node, "a key is used again by a row that only later leaves",
                pool);
+}
+
+/* What needs the record that has a key now, of which the peers knew another
+ * one, or under another key, when SQL, and all before it, got no number yet. */
+static void test_replaced(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_notes(store, pool);
+    apr_int64_t count;
+
+    must_run(node,
+             "INSERT INTO articles (id, title) VALUES (1, 'open'),"
+             " (2, 'open')",
+             pool);
+    (void)outgoing(node, pool);
+    database_run(store, "DELETE FROM articles WHERE id = 1");
+    database_run(store, "INSERT INTO articles (id, title) VALUES (1, 'draft')");
+    database_run(store, "INSERT INTO labels (id, article_id) VALUES ('a', 1)");
+    database_run(store, "UPDATE articles SET id = 5 WHERE id = 2");
+    database_run(store, "INSERT INTO articles (id, title) VALUES (2, 'draft')");
+    must_run(node, "INSERT INTO labels (id, article_id) VALUES ('b', 2)", pool);
+    is_str(outgoing(node, pool),
+           "article 1, article 2, article 1, article 5, article 2",
+           "%s: what needs a row that stays, and has another one's key, stays",
+           database_of(store));
+    must_run(node, "UPDATE articles SET title = 'open' WHERE id < 3", pool);
+    database_must(cm_missing_publish(&count, node, pool));
+    is_int(count, 2, "  and leaves with it");
+}
+
+/* The same, where peers know it under another key. */
+static void test_taken_over(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_given(store, 1, pool);
+
+    must_run(node,
+             "INSERT INTO articles (id, title) VALUES (1, 'open'),"
+             " (2, 'open')",
+             pool);
+    must_run(node, "UPDATE articles SET title = 'draft'", pool);
+    (void)outgoing(node, pool);
+    database_run(store, "UPDATE articles SET id = 3 WHERE id = 1");
+    must_run(node, "INSERT INTO notes (id, article_id) VALUES (1, 3)", pool);
+    is_str(outgoing(node, pool), "article 1, article 2, note 1",
+           "%s: what needs a row that peers know under another key leaves",
+           database_of(store));
+    database_run(store, "DELETE FROM articles WHERE id = 3");
+    database_run(store, "UPDATE articles SET id = 3 WHERE id = 2");
+    must_run(node, "INSERT INTO notes (id, article_id) VALUES (2, 3)", pool);
+    is_str(outgoing(node, pool),
+           "article 1, article 2, note 1, article 1, note 2",
+           "  which another one had before");
 }
 
 /* The peer's article 3 was deleted here, which nobody notes (deletes=no), and a
@@ -446,6 +503,8 @@ int main(void)
     database_each("moved", test_moved);
     database_each("key changed", test_key_changed);
     database_each("key again", test_key_again);
+    database_each("replaced", test_replaced);
+    database_each("taken over", test_taken_over);
     database_each("not theirs", test_not_theirs);
     database_each("grave", test_grave);
     database_each("published", test_published);
