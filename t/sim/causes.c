@@ -183,22 +183,15 @@ static int is_checked_at_once(const sim_message_t *parked,
 static int count_others(const sim_message_t *parked, const char *condition, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Return whether PARKED stands between parked messages of its record. Those of
- * records that refer to each other come all together, or the first ones. */
-static int is_in_between(const sim_message_t *parked)
-{
-    return count_others(parked, "original_id = '%s' AND id < %s",
-                        parked->original_id, parked->id) &&
-           count_others(parked, "original_id = '%s' AND id > %s",
-                        parked->original_id, parked->id);
-}
-
-/* Return whether an earlier parked message of the record of PARKED, or a LATER
- * one, has a unique value that is taken here. */
-static int has_taken(const sim_message_t *parked, int later)
+/* Return the LATER messages of the record of PARKED, or the earlier ones, that
+ * the same peer has sent and that are parked here: sim_message_t. */
+static const apr_array_header_t *others_of(const sim_message_t *parked,
+                                           int later)
 {
     const apr_array_header_t *found = sim_node_select(
         parked->session, SIM_MESSAGE_SELECT, SIM_MESSAGE_COLUMNS, parked->pool);
+    apr_array_header_t *others =
+        apr_array_make(parked->pool, 4, sizeof(sim_message_t));
     int i;
 
     for (i = 0; i < found->nelts; i++) {
@@ -209,10 +202,29 @@ static int has_taken(const sim_message_t *parked, int later)
             is_about(&other, parked->table, parked->origin,
                      parked->original_id) &&
             (later ? apr_atoi64(other.id) > apr_atoi64(parked->id)
-                   : apr_atoi64(other.id) < apr_atoi64(parked->id)) &&
-            is_taken(&other))
-            return 1;
+                   : apr_atoi64(other.id) < apr_atoi64(parked->id)))
+            APR_ARRAY_PUSH(others, sim_message_t) = other;
     }
+    return others;
+}
+
+/* Return whether PARKED stands between parked messages of its record. Those of
+ * records that refer to each other come all together, or the first ones. */
+static int is_in_between(const sim_message_t *parked)
+{
+    return others_of(parked, 0)->nelts && others_of(parked, 1)->nelts;
+}
+
+/* Return whether an earlier parked message of the record of PARKED, or a LATER
+ * one, has a unique value that is taken here. */
+static int has_taken(const sim_message_t *parked, int later)
+{
+    const apr_array_header_t *others = others_of(parked, later);
+    int i;
+
+    for (i = 0; i < others->nelts; i++)
+        if (is_taken(&APR_ARRAY_IDX(others, i, sim_message_t)))
+            return 1;
     return 0;
 }
 
@@ -269,21 +281,14 @@ static int is_waiting_for_parent(const sim_message_t *parked);
 static int waits_for_another(const sim_message_t *parked,
                              const sim_column_t *column)
 {
-    const apr_array_header_t *found = sim_node_select(
-        parked->session, SIM_MESSAGE_SELECT, SIM_MESSAGE_COLUMNS, parked->pool);
+    const apr_array_header_t *later = others_of(parked, 1);
+    const char *name = apr_psprintf(parked->pool, "\"%s\":", column->name);
     int i;
 
-    for (i = 0; i < found->nelts; i++) {
-        sim_message_t later = *parked;
+    for (i = 0; i < later->nelts; i++) {
+        const sim_message_t *message = &APR_ARRAY_IDX(later, i, sim_message_t);
 
-        sim_message_take(&later, APR_ARRAY_IDX(found, i, const char **));
-        if (!strcmp(later.peer, parked->peer) &&
-            is_about(&later, parked->table, parked->origin,
-                     parked->original_id) &&
-            apr_atoi64(later.id) > apr_atoi64(parked->id) &&
-            strstr(later.body,
-                   apr_psprintf(parked->pool, "\"%s\":", column->name)) &&
-            is_waiting_for_parent(&later))
+        if (strstr(message->body, name) && is_waiting_for_parent(message))
             return 1;
     }
     return 0;

@@ -342,22 +342,6 @@ int sim_judge_is_kept(const sim_judge_t *judge, const char *value)
  * (docs/convergence.md). With one node of a pair this is an open fault: it may
  * be mended, and then only hubs and two nodes that withhold are excused. Seed
  * 28733420735743 of this generator. */
-int sim_judge_was_withheld(const sim_judge_t *judge, int table)
-{
-    const char *sql = apr_psprintf(judge->pool,
-                                   "SELECT count(*) FROM communicator_withheld"
-                                   " WHERE model = 'm%d'",
-                                   table);
-    int i;
-
-    for (i = 0; i < judge->world->schema->nodes; i++)
-        if (strcmp(sim_node_value(&judge->world->nodes[i].sessions[0], sql,
-                                  judge->pool),
-                   "0"))
-            return 1;
-    return 0;
-}
-
 const sim_event_t *sim_judge_writer_of(const sim_judge_t *judge,
                                        const sim_event_t *event,
                                        const char *value)
@@ -413,17 +397,6 @@ static int is_contested(const sim_judge_t *judge, const sim_event_t *event)
 /* Return whether the values of COLUMN of TABLE may have gone with it. On
  * servers all values of a row are sent, until migrate has looked at its new
  * columns: an older one may win then. */
-int sim_judge_was_dropped(const sim_judge_t *judge, const sim_table_t *table,
-                          int column)
-{
-    int served = sim_schema_is_served(judge->world->schema), i;
-
-    for (i = 0; i < table->count; i++)
-        if (table->columns[i].altered && (served || i == column))
-            return 1;
-    return 0;
-}
-
 /* Return whether a column of TABLE was dropped. A change of it that has no
  * number yet counts as one of the whole row then: it may have been renamed. */
 static int was_altered(const sim_table_t *table)

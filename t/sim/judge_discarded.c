@@ -6,19 +6,13 @@
 
 #include "clock.h"
 
-/* Return whether rows of TABLE change only by what is sent of them: nobody
- * decides about them, and no column stays at its node. */
+/* Return whether rows of table NUMBER change only by what is sent of them. */
 static int is_simple(const sim_judge_t *judge, int number)
 {
     const sim_table_t *table = &judge->world->schema->tables[number];
-    int i;
 
-    for (i = 0; i < table->count; i++)
-        if (sim_judge_was_dropped(judge, table, i))
-            return 0;
-    return !sim_schema_is_reused(table) && !table->holds && table->wins < 0 &&
-           table->filter < 0 && table->publisher < 0 && !table->keeps &&
-           !table->returns && !sim_judge_was_withheld(judge, number);
+    return !sim_schema_is_reused(table) && table->wins < 0 &&
+           sim_judge_is_sent(judge, number);
 }
 
 /* Return whether the peer has changed the record of GIVEN, an update, later:

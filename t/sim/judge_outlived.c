@@ -8,19 +8,13 @@
 #include "parked.h"
 
 /* Return whether rows of table NUMBER are lost only where somebody deletes
- * them: nobody decides about them, and all nodes have what is sent. */
+ * them. */
 static int is_simple(const sim_judge_t *judge, int number)
 {
     const sim_table_t *table = &judge->world->schema->tables[number];
-    int i;
 
-    for (i = 0; i < table->count; i++)
-        if (sim_judge_was_dropped(judge, table, i))
-            return 0;
-    return table->match < 0 && !table->joined && !table->holds &&
-           table->publisher < 0 && table->filter < 0 && !table->keeps &&
-           !table->returns && table->tied < 0 && table->key != SIM_KEY_REUSED &&
-           !sim_judge_was_withheld(judge, number);
+    return table->match < 0 && !table->joined && table->tied < 0 &&
+           table->key != SIM_KEY_REUSED && sim_judge_is_sent(judge, number);
 }
 
 /* Return whether rows of TABLE go with no row but one in COLUMN. */

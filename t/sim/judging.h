@@ -34,14 +34,6 @@ int sim_judge_is_overwritten(const sim_judge_t *judge,
 /* Return whether VALUE stands in communicator_conflicts of some node. */
 int sim_judge_is_kept(const sim_judge_t *judge, const char *value);
 
-/* Return whether a node has withheld a message of TABLE: then nobody sees a
- * conflict. */
-int sim_judge_was_withheld(const sim_judge_t *judge, int table);
-
-/* Return whether the values of COLUMN of TABLE may have gone with it. */
-int sim_judge_was_dropped(const sim_judge_t *judge, const sim_table_t *table,
-                          int column);
-
 /* Return what wrote VALUE, a word (each is given once), before EVENT to the
  * same column of the same row; or NULL. */
 const sim_event_t *sim_judge_writer_of(const sim_judge_t *judge,
@@ -51,6 +43,21 @@ const sim_event_t *sim_judge_writer_of(const sim_judge_t *judge,
 /* Return whether nodes ONE and OTHER both carry COLUMN of TABLE. */
 int sim_judge_is_common(const sim_schema_t *schema, const sim_table_t *table,
                         int column, int one, int other);
+
+/* --- judge_tables.c --- */
+
+/* Return whether a node has withheld a message of TABLE: then nobody sees a
+ * conflict. */
+int sim_judge_was_withheld(const sim_judge_t *judge, int table);
+
+/* Return whether the values of COLUMN of TABLE may have gone with it. */
+int sim_judge_was_dropped(const sim_judge_t *judge, const sim_table_t *table,
+                          int column);
+
+/* Return whether rows of table NUMBER change, and go, only by what nodes send
+ * of them: nobody decides about them, all of it is sent, and no column is lost.
+ */
+int sim_judge_is_sent(const sim_judge_t *judge, int number);
 
 /* --- judge_parents.c --- */
 
