@@ -65,6 +65,14 @@ const cm_decided_t *cm_decided_upheld(const cm_record_t *record,
     return decided && decided->is_ours ? decided : NULL;
 }
 
+apr_int64_t cm_decided_clock(const cm_record_t *record,
+                             const cm_effect_t *effect, int column)
+{
+    const cm_decided_t *ours = cm_decided_upheld(record, effect, column);
+
+    return ours ? ours->here : effect->state->fields[column].clock;
+}
+
 void cm_decided_keep(const cm_record_t *record, const cm_effect_t *effect,
                      const cm_message_t *message, cm_state_t *incoming)
 {

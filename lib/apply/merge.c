@@ -81,17 +81,26 @@ static apr_int64_t base_of(const merging_t *at, const cm_message_t *message,
     return other > base ? other : base;
 }
 
+/* Return whether a person decides about TASK who leaves COLUMN as it was
+ * decided there: that follows. */
+static int is_left(const merging_t *at, const cm_task_t *task, int column)
+{
+    return task->item->decision != CM_DECIDE_NOT &&
+           at->record->table->model->conflict != CM_CONFLICT_NODE &&
+           cm_sender_decided(at->record, at->effect, task, column);
+}
+
 /* Let one of the two values of COLUMN win, and note the other one. */
 static void settle_column(const merging_t *at, const cm_task_t *task,
                           cm_field_t *there, int column)
 {
     cm_field_t *here = &at->effect->state->fields[column];
-    const cm_decided_t *ours =
-        cm_decided_upheld(at->record, at->effect, column);
     const cm_decision_e decision = task->item->decision;
+    const apr_int64_t clock = cm_decided_clock(at->record, at->effect, column);
+    const int left = is_left(at, task, column);
     int loses = cm_state_field_wins(there, here);
     int is_ours = loses && wins_here(at->run, at->record, task, here);
-    int takes_theirs = !loses && decision == CM_DECIDE_THEIRS;
+    int takes_theirs = !loses && !left && decision == CM_DECIDE_THEIRS;
 
     if (loses ? is_ours : !takes_theirs)
         note_conflict(at, task, column, there, here);
@@ -102,11 +111,10 @@ static void settle_column(const merging_t *at, const cm_task_t *task,
     if (takes_theirs)
         cm_decided_replace(here, there);
     /* our value may be parked there for a person, too: send the decision */
-    if (is_ours || decision != CM_DECIDE_NOT)
-        cm_decided_note(at->effect,
-                        (cm_decided_t){column, there->clock, takes_theirs,
-                                       is_ours,
-                                       ours ? ours->here : here->clock});
+    if (!left && (is_ours || decision != CM_DECIDE_NOT))
+        cm_decided_note(
+            at->effect,
+            (cm_decided_t){column, there->clock, takes_theirs, is_ours, clock});
 }
 
 /* Return whether COLUMN has its value from one of the messages that are merged
@@ -159,8 +167,7 @@ static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
         return NULL;
     }
     if (is_held(at->record, task) &&
-        !cm_sender_decided(at->record, task, name,
-                           ours ? ours->here : here->clock) &&
+        !cm_sender_decided(at->record, at->effect, task, column) &&
         !cm_sender_returned(at->run, at->record, task, column, here))
         return hold(at->run, task, apr_psprintf(at->run->pool, "'%s'", name));
     settle_column(at, task, there, column);

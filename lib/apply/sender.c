@@ -35,20 +35,22 @@ int cm_sender_has_seen(const cm_message_t *message, const char *column,
     return seen && *seen == here;
 }
 
-int cm_sender_decided(const cm_record_t *record, const cm_task_t *task,
-                      const char *column, apr_int64_t here)
+int cm_sender_decided(const cm_record_t *record, const cm_effect_t *effect,
+                      const cm_task_t *task, int column)
 {
+    const char *name = record->table->columns[column].name;
+    const apr_int64_t here = cm_decided_clock(record, effect, column);
     int later = 0, own = 0, i;
 
     for (i = record->next; i < record->tasks->nelts; i++) {
         const cm_task_t *other = CM_NTH(record->tasks, i, cm_task_t);
         const cm_message_t *message = other->message;
 
-        if (other->fault || !cm_sender_changed(message, column))
+        if (other->fault || !cm_sender_changed(message, name))
             continue;
         if (later && message->has_base &&
-            (cm_sender_has_seen(message, column, here) ||
-             (!own && cm_sender_base(message, column) == here)))
+            (cm_sender_has_seen(message, name, here) ||
+             (!own && cm_sender_base(message, name) == here)))
             return 1;
         own |= message->clocks.clock == here;
         later |= other == task;
@@ -56,10 +58,21 @@ int cm_sender_decided(const cm_record_t *record, const cm_task_t *task,
     return 0;
 }
 
+/* Return whether whoever sent MESSAGE has the value of COLUMN of clock HERE,
+ * and did not make it. */
+static int has_value(const cm_message_t *message, const char *column,
+                     apr_int64_t here)
+{
+    return cm_clocks_of(&message->clocks, column) == here &&
+           !cm_sender_changed(message, column);
+}
+
 /* Return the last change of COLUMN that waits behind TASK, if whoever made it
- * knew that of TASK, and all between; else NULL. */
+ * knew that of TASK, and all between; else NULL. That the sender has received
+ * the value of clock HERE is no change. */
 static const cm_task_t *last_change(const cm_record_t *record,
-                                    const cm_task_t *task, const char *column)
+                                    const cm_task_t *task, const char *column,
+                                    apr_int64_t here)
 {
     apr_int64_t clock = cm_clocks_of(&task->message->clocks, column);
     const cm_task_t *last = NULL;
@@ -69,7 +82,8 @@ static const cm_task_t *last_change(const cm_record_t *record,
         const cm_task_t *other = CM_NTH(record->tasks, i, cm_task_t);
         const cm_message_t *message = other->message;
 
-        if (later && cm_clocks_of(&message->clocks, column) != clock) {
+        if (later && cm_clocks_of(&message->clocks, column) != clock &&
+            !has_value(message, column, here)) {
             if (other->fault || !cm_sender_changed(message, column) ||
                 cm_sender_base(message, column) != clock)
                 return NULL;
@@ -86,7 +100,8 @@ int cm_sender_returned(cm_run_t *run, const cm_record_t *record,
                        const cm_field_t *here)
 {
     const cm_column_t *changed = &record->table->columns[column];
-    const cm_task_t *last = last_change(record, task, changed->name);
+    const cm_task_t *last =
+        last_change(record, task, changed->name, here->clock);
     cm_field_t field;
 
     if (!last || changed->named_by) /* that column may change alone */

@@ -23,6 +23,11 @@ int cm_decided_is_theirs(const cm_effect_t *effect, int column,
 const cm_decided_t *cm_decided_upheld(const cm_record_t *record,
                                       const cm_effect_t *effect, int column);
 
+/* Return the clock that the value here of COLUMN had before it won over newer
+ * ones by a decision. */
+apr_int64_t cm_decided_clock(const cm_record_t *record,
+                             const cm_effect_t *effect, int column);
+
 /* A value that has lost by a decision may come once more: as part of a state,
  * or of MESSAGE about something else. Put the winners into INCOMING. */
 void cm_decided_keep(const cm_record_t *record, const cm_effect_t *effect,
@@ -43,11 +48,12 @@ int cm_sender_has_seen(const cm_message_t *message, const char *column,
                        apr_int64_t here);
 
 /* Return whether a conflict of TASK has been decided at the sender: a later
- * message of RECORD changes COLUMN, and whoever made it knew the value here, of
- * clock HERE. A base of this clock, or a newer one, does not say that: it may
- * be of the sender's own value, which is in conflict. */
-int cm_sender_decided(const cm_record_t *record, const cm_task_t *task,
-                      const char *column, apr_int64_t here);
+ * message of RECORD changes COLUMN, and whoever made it knew the value here, or
+ * the one that was here until EFFECT let it win over newer ones. A base of its
+ * clock, or a newer one, does not say that: it may be of the sender's own
+ * value, which is in conflict. */
+int cm_sender_decided(const cm_record_t *record, const cm_effect_t *effect,
+                      const cm_task_t *task, int column);
 
 /* Return whether later messages of RECORD bring back the value HERE of COLUMN,
  * which is in conflict with TASK: whatever a person decided, it would stay. */

@@ -172,6 +172,106 @@ static void test_theirs_replaced(cm_store_t *store, apr_pool_t *pool)
            "  and the other one waits for a decision");
 }
 
+/* Return the clock of our post, whose changes are all stamped. */
+static const char *clock_here(cm_node_t *node, apr_pool_t *pool)
+{
+    database_must(cm_stamp_all(&(apr_int64_t){0}, node, pool));
+    return inbox_value(node,
+                       "SELECT clock FROM communicator_mappings WHERE"
+                       " original_id = '7'",
+                       pool);
+}
+
+/* The peer brings back the value here, and has received it meanwhile: it sends
+ * it with the clock from here, as what another change left as it was. */
+static void test_returned(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node =
+        inbox_disputed(store, inbox_settings(pool), CM_CONFLICT_HOLD, pool);
+    const char *text = apr_psprintf(
+        pool,
+        "[" MESSAGE(2, "post", 7, "update", 2000, TEXT("title", "there"),
+                    BASE(1000)) //
+        "," MESSAGE(3, "post", 7, "update", 3000, TEXT("title", "here"),
+                    BASE(2000)) //
+        "," MESSAGE(4, "post", 7, "update", 9000000000000000,
+                    TEXT("title", "here") "," TEXT("text", "new"),
+                    ",\"clocks\":[\"text\",%s]" BASE(1000)) "]",
+        clock_here(node, pool));
+
+    is_int(inbox_take(node, 1, text, pool), 3,
+           "%s: a value that the peer has brought back, and received: nobody "
+           "is asked",
+           database_of(store));
+    is_str(inbox_value(node, "SELECT text FROM posts", pool), "new",
+           "  what is changed besides is here");
+}
+
+/* The peer has changed both columns of our post, at CLOCK. */
+#define BOTH(clock)                                                            \
+    MESSAGE(2, "post", 7, "update", clock,                                     \
+            TEXT("title", "there") "," TEXT("text", "theirs"), BASE(1000))
+
+/* Then somebody there, who knew our title, has decided about that alone, and
+ * changed the text once more. */
+#define ONE_DECIDED(text, title)                                               \
+    "," MESSAGE(3, "post", 7, "update", 9000000000000001,                      \
+                TEXT("title", "decided") "," TEXT("text", "again"),            \
+                ",\"base\":{\"text\":" #text ",\"title\\u001f\":%s,"           \
+                "\"title\":" title "}")
+
+/* Let a node with our title and our text receive TEXT, and a person make
+ * DECISION about the first message. */
+static cm_node_t *decide_beside(cm_store_t *store, const char *text,
+                                cm_decision_e decision, apr_pool_t *pool)
+{
+    cm_node_t *node =
+        inbox_disputed(store, inbox_settings(pool), CM_CONFLICT_HOLD, pool);
+    const char *clock = clock_here(node, pool);
+
+    database_run(store, "UPDATE posts SET text = 'mine'");
+    is_int(inbox_take(node, 1, apr_psprintf(pool, text, clock, clock), pool), 0,
+           "%s: two columns, one of which is decided there",
+           database_of(store));
+    (void)inbox_decide(node, 2, decision, pool);
+    is_str(inbox_value(
+               node,
+               "SELECT changed_columns FROM outbound_messages ORDER BY seq DESC"
+               " LIMIT 1",
+               pool),
+           "[\"text\"]", "  a person here decides about the other one");
+    return node;
+}
+
+static void test_kept_beside(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node =
+        decide_beside(store,
+                      "[" BOTH(9000000000000000)
+                          ONE_DECIDED(9000000000000000, "9000000000000000") "]",
+                      CM_DECIDE_OURS, pool);
+
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "here",
+           "  ours: the first one stays until that has come");
+    (void)inbox_decide(node, 3, CM_DECIDE_OURS, pool);
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "decided",
+           "  and is then what was decided there");
+    is_str(inbox_value(node, "SELECT text FROM posts", pool), "mine",
+           "  beside ours");
+}
+
+static void test_taken_beside(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node =
+        decide_beside(store, "[" BOTH(2000) ONE_DECIDED(2000, "%s") "]",
+                      CM_DECIDE_THEIRS, pool);
+
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "decided",
+           "  theirs: the first one is what was decided there");
+    is_str(inbox_value(node, "SELECT text FROM posts", pool), "again",
+           "  beside theirs");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -181,6 +281,9 @@ int main(void)
     database_each("ours, and repeated", test_kept_repeated);
     database_each("ours, and a third", test_kept_third);
     database_each("theirs, and replaced", test_theirs_replaced);
+    database_each("brought back, and received", test_returned);
+    database_each("ours, and decided there", test_kept_beside);
+    database_each("theirs, and decided there", test_taken_beside);
     database_each("conflict=NODE, and changed again", test_node_followed);
     apr_terminate();
     return done_testing();
