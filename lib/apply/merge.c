@@ -168,7 +168,8 @@ static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
     }
     if (is_held(at->record, task) &&
         !cm_sender_decided(at->record, at->effect, task, column) &&
-        !cm_sender_returned(at->run, at->record, task, column, here))
+        !cm_sender_returned(at->run, at->record, task, column, here) &&
+        !cm_sender_ended(at->record, task, at->effect->until))
         return hold(at->run, task, apr_psprintf(at->run->pool, "'%s'", name));
     settle_column(at, task, there, column);
     return NULL;

@@ -110,3 +110,19 @@ int cm_sender_returned(cm_run_t *run, const cm_record_t *record,
     return field.value.kind != CM_ABSENT &&
            !cm_state_field_differs(&field, here);
 }
+
+int cm_sender_ended(const cm_record_t *record, const cm_task_t *task, int until)
+{
+    int later = 0, i;
+
+    for (i = record->next; i < until; i++) {
+        const cm_task_t *other = CM_NTH(record->tasks, i, cm_task_t);
+        const cm_decision_e decision = other->item->decision;
+
+        if (later && other->message->action == CM_DELETE)
+            return !other->message->has_base && record->table->model->deletes &&
+                   (decision == CM_DECIDE_NOT || decision == CM_DECIDE_THEIRS);
+        later |= other == task;
+    }
+    return 0;
+}

@@ -61,6 +61,12 @@ int cm_sender_returned(cm_run_t *run, const cm_record_t *record,
                        const cm_task_t *task, int column,
                        const cm_field_t *here);
 
+/* Return whether a message of RECORD behind TASK, and before UNTIL, deletes it,
+ * and does not say what its sender knew (it went with its parent, say). Nobody
+ * is asked about that, so whatever one decided about TASK would be deleted. */
+int cm_sender_ended(const cm_record_t *record, const cm_task_t *task,
+                    int until);
+
 /* --- read.c --- */
 
 /* Return what TASK brings of COLUMN; an absent value if that is nothing. */

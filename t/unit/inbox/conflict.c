@@ -117,6 +117,8 @@ static const struct {
      "a further change there decides nothing"},
     {"9000000000000000", "delete", NULL, "9000000000000000", 0,
      "nor does a delete"},
+    {"9000000000000000", "delete", NULL, NULL, 2,
+     "but for one that nobody is asked about"},
     {"9000000000000000", "update", "mine",
      "{\"title\":9000000000000000,\"title\\u001f\":%s}", 2,
      "a decision that knows the value here does"},
@@ -166,7 +168,7 @@ static const char *clock_of(cm_node_t *node, int number, apr_pool_t *pool)
 static void test_follower(cm_node_t *node, int follower, apr_pool_t *pool)
 {
     int id = 3 * follower, post = 7 + follower;
-    const char *here;
+    const char *base = followers[follower].base, *here;
 
     (void)inbox_take(node, id,
                      message(id + 1, post, "create", "1000", NULL, "a", pool),
@@ -181,14 +183,13 @@ static void test_follower(cm_node_t *node, int follower, apr_pool_t *pool)
                            "1000", "there", pool),
                    pool),
         0, "a change on both sides");
-    is_int(
-        inbox_take(node, id + 2,
-                   message(id + 3, post, followers[follower].action,
-                           "9000000000000001",
-                           apr_psprintf(pool, followers[follower].base, here),
-                           followers[follower].title, pool),
-                   pool),
-        followers[follower].applied, "  %s", followers[follower].name);
+    is_int(inbox_take(node, id + 2,
+                      message(id + 3, post, followers[follower].action,
+                              "9000000000000001",
+                              base ? apr_psprintf(pool, base, here) : NULL,
+                              followers[follower].title, pool),
+                      pool),
+           followers[follower].applied, "  %s", followers[follower].name);
 }
 
 static void test_followed(cm_store_t *store, apr_pool_t *pool)

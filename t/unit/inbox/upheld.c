@@ -272,6 +272,26 @@ static void test_taken_beside(cm_store_t *store, apr_pool_t *pool)
            "  beside theirs");
 }
 
+/* A delete that says nothing of what its sender knew may follow one about which
+ * a person decides. */
+static void test_deleted_twice(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_receipt_t *receipt;
+    cm_node_t *node = hold(
+        &receipt, store,
+        "[" DISPUTED "," MESSAGE(3, "post", 7, "delete", 9000000000000001, ,
+                                 BASE(9000000000000000)) //
+        "," MESSAGE(4, "post", 7, "delete", 9000000000000001, , ) "]",
+        pool);
+
+    is_int(receipt->applied, 0, "%s: a conflict, and two deletes behind it",
+           database_of(store));
+    (void)inbox_decide(node, 2, CM_DECIDE_OURS, pool);
+    (void)inbox_decide(node, 3, CM_DECIDE_OURS, pool);
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "here",
+           "  ours, twice: it stays");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -284,6 +304,7 @@ int main(void)
     database_each("brought back, and received", test_returned);
     database_each("ours, and decided there", test_kept_beside);
     database_each("theirs, and decided there", test_taken_beside);
+    database_each("ours, and deleted twice", test_deleted_twice);
     database_each("conflict=NODE, and changed again", test_node_followed);
     apr_terminate();
     return done_testing();
