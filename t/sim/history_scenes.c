@@ -1,5 +1,6 @@
 /* Scenes: see drawing.h. */
 #include "scenes_both.h"
+#include "scenes_filtered.h"
 #include "scenes_matched.h"
 #include "scenes_outlived.h"
 #include "scenes_people.h"
@@ -483,10 +484,12 @@ static const sim_scene_t scenes[] = {
     {"moved", "moves", sim_both_fits_moved, sim_both_draw_moved},
     {"split", "few", sim_people_fits_split, sim_people_draw_split},
     {"undone", "few", sim_people_fits_undone, sim_people_draw_undone},
+    {"replaced", "few", sim_filtered_fits_replaced, sim_filtered_draw_replaced},
 };
 
 #define SCENES ((int)(sizeof(scenes) / sizeof(*scenes)))
-#define LATER  6 /* from here on they are drawn apart: seeds keep theirs */
+#define LATER  6  /* from here on they are drawn apart: seeds keep theirs */
+#define SINGLE 18 /* and from here on each alone */
 
 const sim_scene_t *sim_scene_find(const char *name)
 {
@@ -522,9 +525,16 @@ const sim_scene_t *sim_scene_choose(const sim_schema_t *schema,
                                     apr_uint64_t seed)
 {
     sim_random_t random = sim_random_begin(seed, "scenes");
-    sim_random_t later = sim_random_begin(seed, "later scenes");
-    const sim_scene_t *scene = choose(schema, &later, 5, LATER, SCENES - LATER);
+    sim_random_t later = sim_random_begin(seed, "later scenes"), single;
+    const sim_scene_t *scene = NULL;
+    int i;
 
+    for (i = SINGLE; i < SCENES && !scene; i++) {
+        single = sim_random_begin(seed, scenes[i].name);
+        scene = choose(schema, &single, 20, i, 1);
+    }
+    if (!scene)
+        scene = choose(schema, &later, 5, LATER, SINGLE - LATER);
     return scene ? scene : choose(schema, &random, 10, 0, LATER);
 }
 
