@@ -241,9 +241,7 @@ void cm_check_task(cm_run_t *run, cm_task_t *task);
 /* So many times a key may have changed since a peer knew it. */
 #define CM_MOST_HEIRS 1000
 
-/* Return the entry of that identity. A new one is looked up by the next
- * refresh.
- */
+/* Return the entry of that identity; the next refresh looks up a new one. */
 cm_entry_t *cm_directory_get(cm_run_t *run, const cm_model_t *model,
                              cm_identity_t identity);
 
@@ -265,8 +263,7 @@ cm_entry_t *cm_directory_parent_now(cm_run_t *run,
  * says, or NULL. */
 cm_entry_t *cm_directory_heir(cm_run_t *run, const cm_entry_t *entry);
 
-/* Point ENTRY to what was found: MAPPING and LOCAL_ID, which both may be NULL.
- */
+/* Point ENTRY to what was found: MAPPING and LOCAL_ID; both may be NULL. */
 void cm_directory_set(cm_run_t *run, cm_entry_t *entry,
                       const cm_mapping_t *mapping, const char *local_id);
 
@@ -556,6 +553,9 @@ cm_error_t *cm_group_write(int *done, cm_run_t *run,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* --- vacate.c --- */
+
+/* So many times messages of a record are tried together, each time one less. */
+#define CM_MOST_TOGETHER 16
 
 /* Write records that the database refuses since each has a unique value which
  * another one of them is to have. *MOVED is increased by those that are

@@ -5,9 +5,6 @@
 
 #include <apr_strings.h>
 
-/* So many times messages of a record are tried together, each time one less. */
-#define MOST_TOGETHER 16
-
 /* So many keys are tried for a new record, if other applications take them. */
 #define MOST_KEYS 8
 
@@ -105,7 +102,7 @@ static cm_error_t *try_together(cm_run_t *run, cm_record_t *record,
 
     apr_pool_create(&iterpool, scratch_pool);
     for (until = count; record->next == first && until > first + 1 &&
-                        until > count - MOST_TOGETHER;
+                        until > count - CM_MOST_TOGETHER;
          until--) {
         apr_pool_clear(iterpool);
         CM_TRY(write_one(run, record, until, iterpool));

@@ -414,41 +414,69 @@ cm_error_t *cm_vacate_exchanged(int *moved, cm_run_t *run,
     return err;
 }
 
-/* Let HEIR come, which the database refuses, and FORMER be deleted, after its
- * row has given up its values. If that does not help, nothing changes. */
+/* Write HEIR up to UNTIL and the delete of FORMER, the only one of EXCHANGE,
+ * after its row has given up its values. *DONE: that worked. */
+static cm_error_t *write_heir(int *done, const exchange_t *exchange,
+                              cm_record_t *former, cm_record_t *heir, int until,
+                              apr_pool_t *pool)
+{
+    apr_array_header_t *both = apr_array_make(pool, 2, sizeof(cm_record_t *));
+    cm_run_t *run = exchange->run;
+    cm_store_t *store = run->node->store;
+
+    APR_ARRAY_PUSH(both, cm_record_t *) = heir;
+    APR_ARRAY_PUSH(both, cm_record_t *) = former;
+    *done = 0;
+    heir->aim = until;
+    former->aim = former->tasks->nelts;
+    heir->error = cm_merge_record(run, heir, until, CM_PARTIAL_NONE);
+    if (heir->error)
+        return NULL;
+    CM_TRY(cm_transaction_savepoint(store, SAVEPOINT, pool));
+    CM_TRY(vacate_rows(exchange, pool));
+    if (all_come(exchange))
+        CM_TRY(cm_group_write(done, run, both, 1, pool));
+    former->in_no_cycle = heir->in_no_cycle = 0;
+    if (!*done)
+        CM_TRY(cm_transaction_rollback_to(store, SAVEPOINT, pool));
+    return cm_transaction_release(store, SAVEPOINT, pool);
+}
+
+/* Let HEIR come, which is not written, and FORMER be deleted, after its row has
+ * given up its values: with all messages of HEIR, or with fewer, since later
+ * ones may be refused for good. If that does not help, nothing changes. */
 static cm_error_t *give_way(cm_run_t *run, cm_record_t *former,
                             cm_record_t *heir, apr_pool_t *pool)
 {
     exchange_t exchange = {.run = run, .table = former->table, .pool = pool};
-    apr_array_header_t *both = apr_array_make(pool, 2, sizeof(cm_record_t *));
     const cm_error_t *refused = heir->error;
-    cm_store_t *store = run->node->store;
-    int any, done = 0;
+    const int first = heir->next + 1, count = heir->tasks->nelts;
+    apr_pool_t *iterpool;
+    int any, done = 0, until;
 
     exchange.records = apr_array_make(pool, 1, sizeof(cm_record_t *));
     APR_ARRAY_PUSH(exchange.records, cm_record_t *) = former;
-    APR_ARRAY_PUSH(both, cm_record_t *) = heir;
-    APR_ARRAY_PUSH(both, cm_record_t *) = former;
     CM_TRY(find_apart(&any, &exchange));
     if (!any)
         return NULL;
-    CM_TRY(cm_transaction_savepoint(store, SAVEPOINT, pool));
-    CM_TRY(vacate_rows(&exchange, pool));
-    heir->aim = heir->tasks->nelts;
-    former->aim = former->tasks->nelts;
-    if (all_come(&exchange) && cm_rounds_ready(run, heir, CM_PARTIAL_NONE))
-        CM_TRY(cm_group_write(&done, run, both, 1, pool));
-    former->in_no_cycle = heir->in_no_cycle = 0;
+    apr_pool_create(&iterpool, pool);
+    for (until = count; !done && until >= first; until--) {
+        if (until > first && until <= count - CM_MOST_TOGETHER)
+            continue;
+        apr_pool_clear(iterpool);
+        CM_TRY(write_heir(&done, &exchange, former, heir, until, iterpool));
+    }
+    apr_pool_destroy(iterpool);
     if (!done) {
-        CM_TRY(cm_transaction_rollback_to(store, SAVEPOINT, pool));
         heir->error = refused;
         heir->effect = NULL;
     }
-    return cm_transaction_release(store, SAVEPOINT, pool);
+    return NULL;
 }
 
 /* Return the record that continues RECORD, which is to be deleted, if the
- * database refuses it; else NULL. */
+ * database refuses it; or perhaps its first messages, while later ones wait.
+ * Else NULL. */
 static cm_record_t *refused_heir(cm_run_t *run, const cm_record_t *record)
 {
     cm_record_t *heir;
@@ -457,8 +485,11 @@ static cm_record_t *refused_heir(cm_run_t *run, const cm_record_t *record)
         !record->here->exists || !cm_heirs_are_coming(run, record))
         return NULL;
     heir = cm_heirs_last(run, record)->record;
-    return heir->error && heir->error->code == CM_REJECTED &&
-                   !CM_NTH(heir->tasks, heir->next, cm_task_t)->fault
+    if (!heir->error || CM_NTH(heir->tasks, heir->next, cm_task_t)->fault)
+        return NULL;
+    return heir->error->code == CM_REJECTED ||
+                   (heir->error->code == CM_WAITS &&
+                    heir->tasks->nelts > heir->next + 1)
                ? heir
                : NULL;
 }

@@ -85,15 +85,16 @@ static void judge_received(sim_judge_t *judge, int node, int peer)
 }
 
 /* Return what joins MESSAGE, an alias in a query, with the mapping that says
- * which other name its record has (match=). */
+ * which other name its record has (match=). A tombstone names the record that
+ * continues the deleted one: that is another record. */
 static const char *with_name(const char *message, apr_pool_t *pool)
 {
     return apr_psprintf(
         pool,
         " LEFT JOIN communicator_mappings AS of_%s ON of_%s.origin = %s.origin"
         " AND of_%s.original_id = %s.original_id AND"
-        " of_%s.local_record_type = upper(%s.model)",
-        message, message, message, message, message, message, message);
+        " of_%s.local_record_type = upper(%s.model) AND of_%s.deleted_at = 0",
+        message, message, message, message, message, message, message, message);
 }
 
 /* Return the condition that NODE knew the record of MESSAGE by the name there
@@ -415,7 +416,8 @@ static int was_passed_over(const sim_judge_t *judge, int node, int table,
                apr_psprintf(judge->pool,
                             "SELECT count(*) FROM communicator_mappings WHERE"
                             " local_record_type = 'M%d' AND same_origin = '%s'"
-                            " AND same_id = '%s' AND origin <> '%s'",
+                            " AND same_id = '%s' AND origin <> '%s'"
+                            " AND deleted_at = 0",
                             table, origin, id, name),
                "") > 0;
 }

@@ -37,6 +37,8 @@ static cm_settings_t *make_settings(cm_conflict_e conflict, apr_pool_t *pool)
     model = settings_add_model(settings, "code", "codes", "code", pool);
     model->shared_keys = 1;
     model->conflict = conflict;
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+        (cm_reference_t){.column = "item", .model = "item"};
     model = settings_add_model(settings, "item", "items", "id", pool);
     APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
         (cm_reference_t){.column = "code", .model = "code"};
@@ -53,7 +55,8 @@ static cm_node_t *make_node(cm_store_t *store, cm_conflict_e conflict,
 
     database_run(store,
                  "CREATE TABLE codes (code varchar(40) NOT NULL PRIMARY KEY,"
-                 " name varchar(40), own varchar(40))");
+                 " name varchar(40), own varchar(40), item integer,"
+                 " must varchar(40) NOT NULL DEFAULT 'must')");
     database_run(store,
                  apr_pstrcat(pool, "CREATE TABLE items (id ",
                              database == CM_PGSQL ? "serial PRIMARY KEY"
@@ -210,6 +213,48 @@ static void test_unique_restricted(cm_store_t *store, apr_pool_t *pool)
     test_unique_by(store, "", pool);
 }
 
+/* The same, and LATER, what a later message of the new record says, cannot be
+ * applied: only that one is parked. RULE: when the key changes. */
+static void test_unique_later_by(cm_store_t *store, const char *rule,
+                                 const char *later, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, CM_CONFLICT_NEWEST, rule, pool);
+    const char *messages = apr_pstrcat(
+        pool, "[" NEW(3, "b") "," END(4, "b") ",{\"id\":5,\"origin\":\"*\"",
+        ",\"original_id\":\"b\",\"action\":\"update\",\"clock\":4000,"
+        "\"base\":3000,\"body\":\"{\\\"code\\\":{",
+        later, "}]", NULL);
+
+    database_run(store, "CREATE UNIQUE INDEX codes_name ON codes (name)");
+    database_run(store, "UPDATE codes SET name = 'b'");
+    is_int(inbox_take(node, 2, messages, pool), 2,
+           "%s: a record gives up its unique value to the one that continues "
+           "it, whose last message cannot be applied",
+           database_of(store));
+    expect(node, "b", "unique, without the last message", pool);
+    is_str(inbox_value(node, "SELECT name FROM codes", pool), "b",
+           "  with that value");
+    is_str(inbox_value(node,
+                       "SELECT min(id) FROM inbound_messages"
+                       " WHERE processed_at IS NULL",
+                       pool),
+           "5", "  and only the last message is parked");
+}
+
+static void test_unique_refused(cm_store_t *store, apr_pool_t *pool)
+{
+    test_unique_later_by(store, " ON UPDATE CASCADE", NONE("must") "}}\"",
+                         pool);
+}
+
+static void test_unique_waits(cm_store_t *store, apr_pool_t *pool)
+{
+    test_unique_later_by(store, "",
+                         "\\\"item\\\":77}}\",\"refs\":{\"item\":"
+                         "[\"item\",\"77\"]}",
+                         pool);
+}
+
 /* The delete comes before the record that continues it, which was withheld. */
 static void test_away(cm_store_t *store, apr_pool_t *pool)
 {
@@ -341,6 +386,8 @@ int main(void)
     database_each("held", test_held);
     database_each("unique", test_unique);
     database_each("unique, referred to", test_unique_restricted);
+    database_each("unique, the last refused", test_unique_refused);
+    database_each("unique, the last waits", test_unique_waits);
     database_each("away", test_away);
     database_each("away, alone", test_away_alone);
     database_each("ahead", test_ahead);
