@@ -278,14 +278,31 @@ static int are_done(const apr_array_header_t *records)
     return 1;
 }
 
-/* Write RECORDS, whose effects are made, and what waits for them. If they still
- * lack something, *MORE are what waits then for something that may be empty:
- * perhaps themselves. */
+/* Leave what is left of RECORDS, which are written, for retry.c: if it broke a
+ * constraint that is not checked yet, all would be undone. */
+static void leave_later(const cm_run_t *run, const apr_array_header_t *records)
+{
+    int i;
+
+    for (i = 0; i < records->nelts; i++) {
+        cm_record_t *record = CM_NTH(records, i, cm_record_t);
+
+        if (record->next >= record->aim && cm_rounds_pending(record))
+            record->error = CM_FAIL(run->pool, CM_REJECTED, "tried later");
+    }
+}
+
+/* Write RECORDS, whose effects are made, and what waits for them: UNCHECKED, if
+ * deferred constraints are checked after all of them. If they still lack
+ * something, *MORE are what waits then for something that may be empty: perhaps
+ * themselves. */
 static cm_error_t *write_all(apr_array_header_t **more, cm_run_t *run,
-                             const apr_array_header_t *records,
+                             const apr_array_header_t *records, int unchecked,
                              apr_pool_t *scratch_pool)
 {
     CM_TRY(cm_write_records(run, records, scratch_pool));
+    if (unchecked)
+        leave_later(run, records);
     CM_TRY(cm_rounds_settle(run, scratch_pool));
     if (are_done(records))
         return NULL;
@@ -310,7 +327,7 @@ cm_error_t *cm_group_write(int *done, cm_run_t *run,
 
     CM_TRY(cm_transaction_savepoint(run->node->store, "cycle", scratch_pool));
     run->strict = strict && !late;
-    err = write_all(&more, run, records, scratch_pool);
+    err = write_all(&more, run, records, late && strict, scratch_pool);
     run->strict = strict;
     CM_TRY(err);
     pending = mark_pending(more) + mark_pending(records);
@@ -490,7 +507,7 @@ static cm_error_t *try_group(int *done, cm_run_t *run, cm_record_t **records,
 
         errors[i] = record->error;
         record->alone = 0;
-        record->aim = record->tasks->nelts;
+        record->aim = run->one_each ? record->next + 1 : record->tasks->nelts;
         if (cm_rounds_pending(record) && cm_rounds_ready(run, record, 0))
             APR_ARRAY_PUSH(group, cm_record_t *) = record;
     }
@@ -551,8 +568,8 @@ static cm_error_t *try_pairs(int *moved, cm_run_t *run,
     return NULL;
 }
 
-cm_error_t *cm_group_write_refused(int *moved, cm_run_t *run,
-                                   apr_pool_t *scratch_pool)
+static cm_error_t *write_refused(int *moved, cm_run_t *run,
+                                 apr_pool_t *scratch_pool)
 {
     apr_array_header_t *refused = refused_records(run, scratch_pool);
 
@@ -562,4 +579,20 @@ cm_error_t *cm_group_write_refused(int *moved, cm_run_t *run,
     if (refused->nelts > MOST_IN_PAIRS)
         return NULL;
     return try_pairs(moved, run, refused, scratch_pool);
+}
+
+cm_error_t *cm_group_write_refused(int *moved, cm_run_t *run,
+                                   apr_pool_t *scratch_pool)
+{
+    cm_error_t *err;
+    int several;
+
+    CM_TRY(write_refused(moved, run, scratch_pool));
+    (void)count_done(&several, run);
+    if (*moved || !several)
+        return NULL;
+    run->one_each = 1; /* later messages may be refused for good */
+    err = write_refused(moved, run, scratch_pool);
+    run->one_each = 0;
+    return err;
 }

@@ -178,6 +178,34 @@ static void test_couples(cm_store_t *store, apr_pool_t *pool)
         "4", "  each under its name");
 }
 
+/* A later message of one of them is refused for good: it is parked alone. */
+static void test_couple_later(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_receipt_t *receipt;
+    letters_t letters;
+    cm_node_t *node;
+
+    if (cm_dialect_of_store(store)->database == CM_MYSQL)
+        return;
+    node = family_node(store, pool);
+    begin(&letters, 0, pool);
+    add(&letters, "husband", "h1", "wife", "w1");
+    add(&letters, "wife", "w1", "husband", "h1");
+    /* of two values with one clock the greater one wins */
+    add(&letters, "husband", "h1", "wife", "who?");
+    database_must(deliver(&receipt, &letters, node));
+    is_int(receipt->applied, 2,
+           "%s: a couple is applied without what one of them says later",
+           database_of(store));
+    is_str(inbox_value(node, "SELECT wife FROM husbands", pool), "w1",
+           "  as they were then");
+    is_str(inbox_value(node,
+                       "SELECT min(id) FROM inbound_messages"
+                       " WHERE processed_at IS NULL",
+                       pool),
+           "3", "  and only that is parked");
+}
+
 /* Authors whose name is "bad NUMBER" are refused with this error, as if it
  * would pass: "once" only the first time. */
 static int make_trigger(cm_store_t *store)
@@ -416,6 +444,7 @@ int main(void)
     apr_initialize();
     database_each("deferred", test_deferred);
     database_each("couples", test_couples);
+    database_each("couple, refused later", test_couple_later);
     database_each("each time", test_each_time);
     database_each("passing", test_passing);
     database_each("released", test_released);
