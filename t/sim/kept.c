@@ -41,6 +41,42 @@ static int is_of_one_moment(const sim_message_t *parked)
     return strcmp(count, "0") != 0;
 }
 
+/* Return whether node NUMBER has withheld a message of the record of PARKED. */
+static int withheld_at(const sim_message_t *parked, int number)
+{
+    const apr_array_header_t *found = sim_node_select(
+        parked->world->nodes[number].beside,
+        apr_psprintf(parked->pool,
+                     "SELECT origin, original_id FROM communicator_withheld"
+                     " WHERE model = '%s' AND origin IS NOT NULL"
+                     " AND original_id IS NOT NULL",
+                     parked->model),
+        2, parked->pool);
+    int i;
+
+    for (i = 0; i < found->nelts; i++) {
+        const char **cells = APR_ARRAY_IDX(found, i, const char **);
+
+        if (sim_message_row(parked, parked->table, cells[0], cells[1]) ==
+            parked->row)
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether some node has. That message would have told that those around
+ * it follow each other: what comes behind it seems to know the value here, too
+ * (docs/convergence.md, known limits). */
+static int was_withheld(const sim_message_t *parked)
+{
+    int i;
+
+    for (i = 0; i < parked->world->schema->nodes; i++)
+        if (withheld_at(parked, i))
+            return 1;
+    return 0;
+}
+
 sim_kept_t sim_kept_begin(sim_world_t *world, int number, const char *peer,
                           apr_int64_t id, const char *reason)
 {
@@ -64,7 +100,7 @@ sim_kept_t sim_kept_begin(sim_world_t *world, int number, const char *peer,
     if (kept.row)
         kept.column =
             column_of(&world->schema->tables[kept.row->table], reason);
-    if (kept.column < 0 || is_of_one_moment(&parked))
+    if (kept.column < 0 || is_of_one_moment(&parked) || was_withheld(&parked))
         kept.row = NULL;
     return kept;
 }
