@@ -71,13 +71,48 @@ void sim_judge_buried(const sim_judge_t *judge, const sim_event_t *event)
                        sim_schema_node_name(event->node));
 }
 
+/* Return whether the node of END, a delete, has changed the column of EVENT
+ * later than EVENT, and may have kept that by its row filter: then END seems to
+ * know all that is older (docs/convergence.md). */
+static int has_kept_later(const sim_judge_t *judge, const sim_event_t *end,
+                          const sim_event_t *event)
+{
+    const sim_event_t *change = (const void *)judge->world->events->elts;
+
+    for (; change < end; change++)
+        if (change->kind == SIM_EVENT_UPDATE && change->node == end->node &&
+            (change > event || judge->world->jumped) &&
+            change->table == event->table && change->column == event->column &&
+            !strcmp(change->name, event->name))
+            return sim_judge_may_stay(
+                judge, end->node, &judge->world->schema->tables[event->table]);
+    return 0;
+}
+
+/* The same of any node that has deleted the record of EVENT. */
+static int seems_known(const sim_judge_t *judge, const sim_event_t *event)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *end = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (end->kind == SIM_EVENT_DELETE && end->table == event->table &&
+            !strcmp(end->name, event->name) &&
+            has_kept_later(judge, end, event))
+            return 1;
+    }
+    return 0;
+}
+
 void sim_judge_spared(const sim_judge_t *judge, const sim_event_t *event)
 {
     const sim_table_t *table = &judge->world->schema->tables[event->table];
 
     if (table->holds >> event->node & 1 &&
         !sim_rows_find(judge->rows[event->node], event->table, event->name) &&
-        is_ended_unknown(judge, event))
+        is_ended_unknown(judge, event) && !seems_known(judge, event))
         sim_world_fail(judge->world, "ended",
                        "%s of t%d is gone at %s: nobody was asked, and who "
                        "deleted it did not know %s",
