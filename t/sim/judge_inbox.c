@@ -187,6 +187,12 @@ static int is_same_place(const sim_event_t *one, const sim_event_t *other)
            one->column == other->column && !strcmp(one->name, other->name);
 }
 
+/* Return whether both values are the same; NULL: none. */
+static int is_same_value(const char *one, const char *other)
+{
+    return one && other ? !strcmp(one, other) : one == other;
+}
+
 /* Return whether another node has written the value that EVENT wrote over a
  * change of its own: nobody is asked, as the two leave what stands here. */
 static int is_returned_elsewhere(const sim_judge_t *judge,
@@ -198,12 +204,11 @@ static int is_returned_elsewhere(const sim_judge_t *judge,
 
     for (other = first; other < last; other++) {
         if (other->node == event->node || !is_same_place(other, event) ||
-            !other->before || !other->after ||
-            strcmp(other->after, event->after))
+            !is_same_value(other->after, event->after))
             continue;
         for (before = first; before < other; before++)
             if (before->node == other->node && is_same_place(before, other) &&
-                before->after && !strcmp(before->after, other->before))
+                is_same_value(before->after, other->before))
                 return 1;
     }
     return 0;
@@ -223,8 +228,7 @@ static int is_settled_elsewhere(const sim_judge_t *judge, int table, int node)
 
         if (event->kind == SIM_EVENT_UPDATE &&
             (event->node == node || !is_pair) && event->table == table &&
-            event->after &&
-            (is_replaced_elsewhere(judge, event) ||
+            ((event->after && is_replaced_elsewhere(judge, event)) ||
              is_returned_elsewhere(judge, event)))
             return 1;
     }
