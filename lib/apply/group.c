@@ -4,16 +4,10 @@
  * these references, which are filled in afterwards. Where all references of a
  * cycle are NOT NULL, they refer to any key until then. That is possible where
  * the database checks foreign keys at the end, or there are none.
- *
- * Refused records: constraints that the database checks at the end of a
- * transaction may tie records to each other. It refuses each alone, but not all
- * of them together. */
+ */
 #include "apply/internal.h"
 
 #include <apr_strings.h>
-
-/* If no more than these are left, each is tried with every other one. */
-#define MOST_IN_PAIRS 16
 
 /* A record before the attempt, and what its entry pointed to. */
 typedef struct before_t {
@@ -58,7 +52,9 @@ static apr_array_header_t *waiting_records(cm_run_t *run, cm_partial_e partial,
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
 
         if (record->in_no_cycle || !record->entry ||
-            !cm_rounds_pending(record) || !is_waiting(run, record))
+            !cm_rounds_pending(record) ||
+            (run->unchecked && record->next >= record->aim) ||
+            !is_waiting(run, record))
             continue;
         record->lacks = record->error;
         if (cm_rounds_ready(run, record, partial) &&
@@ -247,8 +243,8 @@ static cm_error_t *undo(cm_run_t *run, const done_t *done,
     return NULL;
 }
 
-/* Check the deferred constraints of RECORDS now. Fails only with what ends the
- * transaction. */
+/* Check the deferred constraints of RECORDS now; if one of them refuses these,
+ * none is to be tried so again. Fails only with what ends the transaction. */
 static cm_error_t *check_late(int *refused, cm_run_t *run,
                               const apr_array_header_t *records,
                               apr_pool_t *scratch_pool)
@@ -259,8 +255,12 @@ static cm_error_t *check_late(int *refused, cm_run_t *run,
 
     if (err && cm_write_is_fatal(run, err))
         return err;
-    for (i = 0; err && i < records->nelts; i++)
-        CM_NTH(records, i, cm_record_t)->error = cm_error_copy(err, run->pool);
+    for (i = 0; err && i < records->nelts; i++) {
+        cm_record_t *record = CM_NTH(records, i, cm_record_t);
+
+        record->error = cm_error_copy(err, run->pool);
+        record->in_no_cycle = 1;
+    }
     *refused = err != NULL;
     return NULL;
 }
@@ -278,31 +278,38 @@ static int are_done(const apr_array_header_t *records)
     return 1;
 }
 
-/* Leave what is left of RECORDS, which are written, for retry.c: if it broke a
- * constraint that is not checked yet, all would be undone. */
-static void leave_later(const cm_run_t *run, const apr_array_header_t *records)
+/* Until deferred constraints are checked, one that is broken undoes all. So
+ * what is not of COMPANY (cm_entry_t; NULL: all are) does not come along, and
+ * later messages do not, if only the next ones are to be written. */
+static void set_aims(const cm_run_t *run, const apr_array_header_t *before,
+                     const apr_array_header_t *records, apr_hash_t *company,
+                     apr_pool_t *pool)
 {
-    int i;
+    int *aims = apr_palloc(pool, records->nelts * sizeof(*aims)), i;
 
-    for (i = 0; i < records->nelts; i++) {
-        cm_record_t *record = CM_NTH(records, i, cm_record_t);
+    for (i = 0; i < records->nelts; i++)
+        aims[i] = CM_NTH(records, i, cm_record_t)->aim;
+    for (i = 0; i < before->nelts; i++) {
+        cm_record_t *record = APR_ARRAY_IDX(before, i, before_t).record;
 
-        if (record->next >= record->aim && cm_rounds_pending(record))
-            record->error = CM_FAIL(run->pool, CM_REJECTED, "tried later");
+        if (company && !has_entry(company, record->entry))
+            record->aim = record->next;
+        else
+            record->aim =
+                run->one_each ? record->next + 1 : record->tasks->nelts;
     }
+    for (i = 0; i < records->nelts; i++)
+        CM_NTH(records, i, cm_record_t)->aim = aims[i];
 }
 
-/* Write RECORDS, whose effects are made, and what waits for them: UNCHECKED, if
- * deferred constraints are checked after all of them. If they still lack
- * something, *MORE are what waits then for something that may be empty: perhaps
- * themselves. */
+/* Write RECORDS, whose effects are made, and what waits for them. If they still
+ * lack something, *MORE are what waits then for something that may be empty:
+ * perhaps themselves. */
 static cm_error_t *write_all(apr_array_header_t **more, cm_run_t *run,
-                             const apr_array_header_t *records, int unchecked,
+                             const apr_array_header_t *records,
                              apr_pool_t *scratch_pool)
 {
     CM_TRY(cm_write_records(run, records, scratch_pool));
-    if (unchecked)
-        leave_later(run, records);
     CM_TRY(cm_rounds_settle(run, scratch_pool));
     if (are_done(records))
         return NULL;
@@ -313,32 +320,52 @@ static cm_error_t *write_all(apr_array_header_t **more, cm_run_t *run,
     return cm_rounds_settle(run, scratch_pool);
 }
 
-cm_error_t *cm_group_write(int *done, cm_run_t *run,
-                           const apr_array_header_t *records, int late,
-                           apr_pool_t *scratch_pool)
+/* The same as cm_group_write(), with what is of COMPANY. *REFUSED: in the end,
+ * by deferred constraints. */
+static cm_error_t *write_with(int *done, int *refused, cm_run_t *run,
+                              const apr_array_header_t *records, int late,
+                              apr_hash_t *company, apr_pool_t *scratch_pool)
 {
     const apr_array_header_t *before = remember(run, scratch_pool);
     const done_t done_before = so_far(run);
     const int strict = run->strict;
     apr_array_header_t *more =
         apr_array_make(scratch_pool, 1, sizeof(cm_record_t *));
-    int refused = 0, pending;
+    int pending;
     cm_error_t *err;
 
     CM_TRY(cm_transaction_savepoint(run->node->store, "cycle", scratch_pool));
+    run->unchecked = strict && late;
     run->strict = strict && !late;
-    err = write_all(&more, run, records, late && strict, scratch_pool);
+    if (run->unchecked)
+        set_aims(run, before, records, company, scratch_pool);
+    err = write_all(&more, run, records, scratch_pool);
     run->strict = strict;
+    run->unchecked = *refused = 0;
     CM_TRY(err);
     pending = mark_pending(more) + mark_pending(records);
     *done = records->nelts;
     if (late && strict && !pending)
-        CM_TRY(check_late(&refused, run, records, scratch_pool));
-    if (refused || pending) {
+        CM_TRY(check_late(refused, run, records, scratch_pool));
+    if (*refused || pending) {
         CM_TRY(undo(run, &done_before, before, scratch_pool));
         *done = 0;
     }
     return cm_transaction_release(run->node->store, "cycle", scratch_pool);
+}
+
+cm_error_t *cm_group_write(int *done, cm_run_t *run,
+                           const apr_array_header_t *records, int late,
+                           apr_pool_t *scratch_pool)
+{
+    int refused;
+
+    CM_TRY(write_with(done, &refused, run, records, late, NULL, scratch_pool));
+    if (!refused)
+        return NULL;
+    /* perhaps because of what came along */
+    return write_with(done, &refused, run, records, late,
+                      apr_hash_make(scratch_pool), scratch_pool);
 }
 
 static void begin_attempt(cm_run_t *run)
@@ -375,6 +402,54 @@ static cm_error_t *write_waiting(cm_run_t *run, const cm_model_t *model,
     return NULL;
 }
 
+/* Let RECORD, which is tied, begin, with what is of COMPANY. */
+static cm_error_t *write_from(cm_run_t *run, cm_record_t *record,
+                              apr_hash_t *company, apr_pool_t *pool)
+{
+    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_record_t *));
+    int done = 0, refused;
+
+    record->lacks = record->error;
+    if (cm_rounds_ready(run, record, CM_PARTIAL_ALL) &&
+        record->effect->kind != CM_EFFECT_DELETE) {
+        record->aim = record->effect->until;
+        APR_ARRAY_PUSH(one, cm_record_t *) = record;
+        CM_TRY(write_with(&done, &refused, run, one, 1, company, pool));
+    }
+    if (!done)
+        leave_waiting(record);
+    return NULL;
+}
+
+/* Deferred constraints may refuse tied records because of one of them, or of
+ * what came along: let each begin alone, with those that tie it. */
+static cm_error_t *write_each(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    const apr_array_header_t *tied;
+    apr_hash_t *company = apr_hash_make(scratch_pool);
+    apr_pool_t *iterpool;
+    int i;
+
+    begin_attempt(run);
+    tied = tied_records(run, NULL, scratch_pool);
+    for (i = 0; i < tied->nelts; i++) {
+        cm_record_t *record = CM_NTH(tied, i, cm_record_t);
+
+        leave_waiting(record);
+        add_entry(company, record->entry, scratch_pool);
+    }
+    apr_pool_create(&iterpool, scratch_pool);
+    for (i = 0; i < tied->nelts; i++) {
+        cm_record_t *record = CM_NTH(tied, i, cm_record_t);
+
+        apr_pool_clear(iterpool);
+        if (cm_rounds_pending(record) && record->error)
+            CM_TRY(write_from(run, record, company, iterpool));
+    }
+    apr_pool_destroy(iterpool);
+    return NULL;
+}
+
 /* Let each model of tied records begin, until all are written: perhaps only its
  * foreign keys need not be checked at once. */
 static cm_error_t *write_tied(cm_run_t *run, apr_pool_t *scratch_pool)
@@ -397,7 +472,7 @@ static cm_error_t *write_tied(cm_run_t *run, apr_pool_t *scratch_pool)
         apr_hash_set(tried, model->name, APR_HASH_KEY_STRING, model);
         CM_TRY(write_waiting(run, model, scratch_pool));
     }
-    return NULL;
+    return run->strict && tied->nelts ? write_each(run, scratch_pool) : NULL;
 }
 
 cm_error_t *cm_group_write_cycles(cm_run_t *run, apr_pool_t *scratch_pool)
@@ -471,128 +546,4 @@ cm_error_t *cm_group_write_itself(cm_run_t *run, cm_record_t *record, int until,
     if (!task->done)
         CM_TRY(undo(run, &done_before, before, scratch_pool));
     return cm_transaction_release(run->node->store, "cycle", scratch_pool);
-}
-
-/* Return the records that the database refused. */
-static apr_array_header_t *refused_records(const cm_run_t *run,
-                                           apr_pool_t *pool)
-{
-    apr_array_header_t *refused =
-        apr_array_make(pool, 8, sizeof(cm_record_t *));
-    int i;
-
-    for (i = 0; i < run->records->nelts; i++) {
-        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
-
-        if (record->entry && cm_rounds_pending(record) && record->error &&
-            record->error->code == CM_REJECTED && !record->here->unreadable &&
-            !CM_NTH(record->tasks, record->next, cm_task_t)->fault)
-            APR_ARRAY_PUSH(refused, cm_record_t *) = record;
-    }
-    return refused;
-}
-
-/* Try those of COUNT RECORDS that are not done, all at once. */
-static cm_error_t *try_group(int *done, cm_run_t *run, cm_record_t **records,
-                             int count, apr_pool_t *scratch_pool)
-{
-    apr_array_header_t *group =
-        apr_array_make(scratch_pool, count, sizeof(cm_record_t *));
-    const cm_error_t **errors =
-        apr_palloc(scratch_pool, count * sizeof(*errors));
-    int i;
-
-    for (i = 0; i < count; i++) {
-        cm_record_t *record = records[i];
-
-        errors[i] = record->error;
-        record->alone = 0;
-        record->aim = run->one_each ? record->next + 1 : record->tasks->nelts;
-        if (cm_rounds_pending(record) && cm_rounds_ready(run, record, 0))
-            APR_ARRAY_PUSH(group, cm_record_t *) = record;
-    }
-    *done = 0;
-    if (group->nelts > 1)
-        CM_TRY(cm_group_write(done, run, group, 1, scratch_pool));
-    for (i = 0; i < count; i++) {
-        if (!cm_rounds_pending(records[i]))
-            continue;
-        records[i]->error = errors[i];
-        records[i]->effect = NULL;
-    }
-    return NULL;
-}
-
-/* Try COUNT RECORDS together, then either half of them. */
-static cm_error_t *try_halves(int *moved, cm_run_t *run, cm_record_t **records,
-                              int count, apr_pool_t *scratch_pool)
-{
-    apr_pool_t *pool;
-    int done;
-
-    if (count < 2)
-        return NULL;
-    apr_pool_create(&pool, scratch_pool);
-    CM_TRY(try_group(&done, run, records, count, pool));
-    apr_pool_destroy(pool);
-    *moved += done;
-    if (done)
-        return NULL;
-    CM_TRY(try_halves(moved, run, records, count / 2, scratch_pool));
-    return try_halves(moved, run, records + count / 2, count - count / 2,
-                      scratch_pool);
-}
-
-/* Try each refused record with each later one. */
-static cm_error_t *try_pairs(int *moved, cm_run_t *run,
-                             const apr_array_header_t *refused,
-                             apr_pool_t *scratch_pool)
-{
-    apr_pool_t *iterpool;
-    int done, i, j;
-
-    apr_pool_create(&iterpool, scratch_pool);
-    for (i = 0; i < refused->nelts; i++) {
-        for (j = i + 1; j < refused->nelts; j++) {
-            cm_record_t *pair[] = {CM_NTH(refused, i, cm_record_t),
-                                   CM_NTH(refused, j, cm_record_t)};
-
-            if (!cm_rounds_pending(pair[0]) || !cm_rounds_pending(pair[1]))
-                continue;
-            apr_pool_clear(iterpool);
-            CM_TRY(try_group(&done, run, pair, 2, iterpool));
-            *moved += done;
-        }
-    }
-    apr_pool_destroy(iterpool);
-    return NULL;
-}
-
-static cm_error_t *write_refused(int *moved, cm_run_t *run,
-                                 apr_pool_t *scratch_pool)
-{
-    apr_array_header_t *refused = refused_records(run, scratch_pool);
-
-    CM_TRY(try_halves(moved, run, (cm_record_t **)(void *)refused->elts,
-                      refused->nelts, scratch_pool));
-    refused = refused_records(run, scratch_pool);
-    if (refused->nelts > MOST_IN_PAIRS)
-        return NULL;
-    return try_pairs(moved, run, refused, scratch_pool);
-}
-
-cm_error_t *cm_group_write_refused(int *moved, cm_run_t *run,
-                                   apr_pool_t *scratch_pool)
-{
-    cm_error_t *err;
-    int several;
-
-    CM_TRY(write_refused(moved, run, scratch_pool));
-    (void)count_done(&several, run);
-    if (*moved || !several)
-        return NULL;
-    run->one_each = 1; /* later messages may be refused for good */
-    err = write_refused(moved, run, scratch_pool);
-    run->one_each = 0;
-    return err;
 }

@@ -16,9 +16,9 @@
  * An update of a record that nobody has changed here skips these stages
  * (fast.c): its row is written before all is stamped, its mapping behind that.
  *
- * rounds.c, group.c and retry.c decide in which order records are merged and
- * written; written.c collects what follows, and apply.c, forward.c and match.c
- * write it at the end. */
+ * rounds.c, group.c, refused.c and retry.c decide in which order records are
+ * merged and written; written.c collects what follows, and apply.c, forward.c
+ * and match.c write it at the end. */
 #ifndef CM_APPLY_INTERNAL_H
 #define CM_APPLY_INTERNAL_H
 
@@ -198,6 +198,7 @@ typedef struct cm_run_t {
     apr_array_header_t *matched; /* cm_record_t *, by match=: parents first */
     int strict;                  /* see cm_apply_t; not while a cycle is open */
     int one_each;                /* merge only the next message of a record */
+    int unchecked;               /* records come up to their aims only */
     int any_twin;                /* a record may come before its twin */
     const char *deferred;        /* for cm_transaction_check_deferred() */
     /* cm_apply_finish() writes: */
@@ -259,8 +260,7 @@ cm_entry_t *cm_directory_parent_now(cm_run_t *run,
                                     const cm_attribute_t *attribute,
                                     const cm_column_t *column);
 
-/* Return the entry of the record that continues that of ENTRY, as its tombstone
- * says, or NULL. */
+/* Return the entry of the heir of ENTRY's record, by its tombstone, or NULL. */
 cm_entry_t *cm_directory_heir(cm_run_t *run, const cm_entry_t *entry);
 
 /* Point ENTRY to what was found: MAPPING and LOCAL_ID; both may be NULL. */
@@ -318,8 +318,7 @@ cm_error_t *cm_rename_give_row(cm_run_t *run, const cm_task_t *task,
 /* --- takeover.c --- */
 
 /* Let records have the rows of those that had their shared keys before, where
- * foreign keys refuse the deletes of these. *MOVED is increased by such rows.
- */
+ * foreign keys refuse the deletes of these. *MOVED is increased by them. */
 cm_error_t *cm_takeover_rows(int *moved, cm_run_t *run,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
@@ -538,12 +537,6 @@ cm_error_t *cm_group_write_first(int *moved, cm_run_t *run,
 cm_error_t *cm_group_write_itself(cm_run_t *run, cm_record_t *record, int until,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Write records together that the database refused one by one: constraints that
- * are checked at the end of the transaction may tie them to each other. *MOVED
- * counts those that are written. */
-cm_error_t *cm_group_write_refused(int *moved, cm_run_t *run,
-                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
 /* Write RECORDS, whose effects are made and whose AIM is set, and what waits
  * for them: *DONE counts them; 0: none is written, and those which failed are
  * in_no_cycle. With LATE (and run->strict) deferred constraints are checked
@@ -552,14 +545,21 @@ cm_error_t *cm_group_write(int *done, cm_run_t *run,
                            const apr_array_header_t *records, int late,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* --- refused.c --- */
+
+/* Write records together that the database refused one by one: constraints that
+ * are checked at the end of the transaction may tie them to each other. *MOVED
+ * counts those that are written. */
+cm_error_t *cm_refused_write(int *moved, cm_run_t *run,
+                             apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 /* --- vacate.c --- */
 
 /* So many times messages of a record are tried together, each time one less. */
 #define CM_MOST_TOGETHER 16
 
 /* Write records that the database refuses since each has a unique value which
- * another one of them is to have. *MOVED is increased by those that are
- * written. */
+ * another one of them is to have. *MOVED is increased by those. */
 cm_error_t *cm_vacate_exchanged(int *moved, cm_run_t *run,
                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

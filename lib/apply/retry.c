@@ -205,7 +205,7 @@ cm_error_t *cm_apply_retry(cm_run_t *run, apr_pool_t *scratch_pool)
         moved = 0;
         CM_TRY(try_all(run, scratch_pool));
         if (run->strict && anything_left(run))
-            CM_TRY(cm_group_write_refused(&moved, run, scratch_pool));
+            CM_TRY(cm_refused_write(&moved, run, scratch_pool));
         if (!moved)
             CM_TRY(cm_vacate_exchanged(&moved, run, scratch_pool));
         if (!moved)

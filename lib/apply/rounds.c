@@ -18,15 +18,16 @@ int cm_rounds_ready(cm_run_t *run, cm_record_t *record, cm_partial_e partial)
 
 /* Return whether to try RECORD in a round: what was refused is retried later,
  * one message at a time (retry.c). */
-static int may_come(const cm_record_t *record)
+static int may_come(const cm_run_t *run, const cm_record_t *record)
 {
     return cm_rounds_pending(record) &&
+           (!run->unchecked || record->next < record->aim) &&
            (!record->error || record->error->code == CM_WAITS);
 }
 
-static int waits_for_twin(const cm_record_t *record)
+static int waits_for_twin(const cm_run_t *run, const cm_record_t *record)
 {
-    return record->twin && may_come(record) && may_come(record->twin);
+    return record->twin && may_come(run, record) && may_come(run, record->twin);
 }
 
 int cm_rounds_have_twins(const cm_run_t *run)
@@ -34,7 +35,7 @@ int cm_rounds_have_twins(const cm_run_t *run)
     int i;
 
     for (i = 0; i < run->records->nelts; i++) {
-        if (waits_for_twin(CM_NTH(run->records, i, const cm_record_t)))
+        if (waits_for_twin(run, CM_NTH(run->records, i, const cm_record_t)))
             return 1;
     }
     return 0;
@@ -50,8 +51,8 @@ static apr_array_header_t *ready_records(cm_run_t *run, apr_pool_t *pool)
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
 
-        if (may_come(record) && !record->effect &&
-            (run->any_twin || !waits_for_twin(record)) &&
+        if (may_come(run, record) && !record->effect &&
+            (run->any_twin || !waits_for_twin(run, record)) &&
             cm_rounds_ready(run, record, 0) &&
             record->effect->kind != CM_EFFECT_DELETE)
             APR_ARRAY_PUSH(ready, cm_record_t *) = record;

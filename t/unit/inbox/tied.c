@@ -207,6 +207,91 @@ static void test_followed(cm_store_t *store, apr_pool_t *pool)
     is_str(pairs(node, pool), "2", "  they refer to each other");
 }
 
+/* The same as HEAD, with a hat that is nobody's. */
+#define HATTED(id, original, name, body)                                       \
+    MESSAGE(id, "head", original, "create", 1000,                              \
+            TEXT("name", name) ",\\\"body_id\\\":99,\\\"hat\\\":12345",        \
+            REF("body_id", "body", body))
+
+/* Let heads refer to hats, which are heads, too: but the peer's number is taken
+ * as it is, and looked for when the transaction ends. */
+static cm_node_t *make_hats(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, AT_END, AT_END, pool);
+
+    database_run(store, "ALTER TABLE heads ADD COLUMN hat integer"
+                        " REFERENCES heads (id)" AT_END);
+    settings_migrate(store, (cm_settings_t *)node->settings, pool);
+    cm_node_forget(node);
+    return node;
+}
+
+/* Expect that the first two records are here, and PARKED messages are left. */
+static void expect_two(cm_node_t *node, const char *parked, apr_pool_t *pool)
+{
+    is_str(pairs(node, pool), "2", "  they refer to each other");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM inbound_messages"
+                       " WHERE processed_at IS NULL AND id > 2",
+                       pool),
+           parked, "  and only what is wrong is parked");
+}
+
+/* A third one, which needs one of them, breaks a constraint: that keeps back
+ * none of the two. */
+static void test_with_bad(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node;
+
+    if (cm_dialect_of_store(store)->database == CM_MYSQL)
+        return;
+    node = make_hats(store, pool);
+    is_int(inbox_take(node, 0,
+                      "[" HEAD(1, 1, "one", 1) "," BODY(
+                          2, 1, "one", 1) "," HATTED(3, 2, "bad", 1) "]",
+                      pool),
+           2, "%s: two come, though one that needs them cannot",
+           database_of(store));
+    expect_two(node, "1", pool);
+}
+
+/* Of two couples one breaks a constraint, which keeps back that one only. */
+static void test_bad_couple(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node;
+
+    if (cm_dialect_of_store(store)->database == CM_MYSQL)
+        return;
+    node = make_hats(store, pool);
+    is_int(
+        inbox_take(node, 0,
+                   "[" HEAD(1, 1, "one", 1) "," BODY(2, 1, "one", 1) "," HATTED(
+                       3, 2, "bad", 2) "," BODY(4, 2, "bad", 2) "]",
+                   pool),
+        2, "%s: one couple comes, though the other one cannot",
+        database_of(store));
+    expect_two(node, "2", pool);
+}
+
+/* What one of them says later breaks a constraint. */
+static void test_bad_later(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node;
+
+    if (cm_dialect_of_store(store)->database == CM_MYSQL)
+        return;
+    node = make_hats(store, pool);
+    is_int(inbox_take(node, 0,
+                      "[" HEAD(1, 1, "one", 1) "," BODY(
+                          2, 1, "one", 1) "," MESSAGE(3, "head", 1, "update",
+                                                      2000, "\\\"hat\\\":12345",
+                                                      BASE(1000)) "]",
+                      pool),
+           2, "%s: two come, though a later change breaks a constraint",
+           database_of(store));
+    expect_two(node, "1", pool);
+}
+
 /* A foreign key that is checked at once refuses the first of them, whichever
  * that is. */
 static void test_at_once(cm_store_t *store, apr_pool_t *pool)
@@ -446,6 +531,9 @@ int main(void)
     apr_initialize();
     database_each("at the end", test_deferred);
     database_each("followed", test_followed);
+    database_each("with a bad one", test_with_bad);
+    database_each("a bad couple", test_bad_couple);
+    database_each("a bad change", test_bad_later);
     database_each("at once", test_at_once);
     database_each("one at once", test_one_at_once);
     database_each("other at once", test_other_at_once);
