@@ -465,6 +465,16 @@ static int is_kept(const sim_message_t *parked, const char *body)
     return 0;
 }
 
+/* Return whether PARKED cannot replace what an earlier message of its record
+ * says, with CLOCK and BODY: values of that win. */
+static int is_older(const sim_message_t *parked, const char *clock,
+                    const char *body)
+{
+    return (clock && parked->clock &&
+            apr_atoi64(clock) >= apr_atoi64(parked->clock)) ||
+           (parked->clocks && parked->body && is_kept(parked, body));
+}
+
 /* Return whether PARKED waits behind an earlier message of its record whose
  * values win: they are newer (after a restore, or from a third node). */
 static int is_overruled(const sim_message_t *parked)
@@ -483,21 +493,10 @@ static int is_overruled(const sim_message_t *parked)
     for (i = 0; i < earlier->nelts; i++) {
         const char **cells = APR_ARRAY_IDX(earlier, i, const char **);
 
-        if (cells[0] && parked->clock &&
-            apr_atoi64(cells[0]) >= apr_atoi64(parked->clock))
-            return 1;
-        if (parked->clocks && parked->body && is_kept(parked, cells[1]))
+        if (is_older(parked, cells[0], cells[1]))
             return 1;
     }
     return 0;
-}
-
-/* Return whether PARKED is merged with OTHER, which has the same record under
- * another name, and cannot replace what that says: its values win. */
-static int is_older(const sim_message_t *parked, const sim_message_t *other)
-{
-    return parked->clock && other->clock &&
-           apr_atoi64(other->clock) >= apr_atoi64(parked->clock);
 }
 
 /* Return whether people decide about the table of PARKED at its node. */
@@ -509,14 +508,16 @@ static int is_held(const sim_message_t *parked)
 }
 
 /* Return whether PARKED is merged with OTHER, which is of the same record under
- * another name (match=): where people decide, both are in conflict, so that
- * they are not tried together. */
+ * another name (match=, a key of references): where people decide, both are in
+ * conflict, so that they are not tried together. */
 static int has_other_name(const sim_message_t *parked,
                           const sim_message_t *other)
 {
-    return parked->world->schema->tables[parked->table].match >= 0 &&
-           other->name && parked->name && !strcmp(other->name, parked->name) &&
-           (is_held(parked) || is_older(parked, other));
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+
+    return (table->match >= 0 || table->joined) && other->name &&
+           parked->name && !strcmp(other->name, parked->name) &&
+           (is_held(parked) || is_older(parked, other->clock, other->body));
 }
 
 /* Return whether PARKED says only what its record was like, and OTHER is of the
