@@ -475,12 +475,6 @@ static cm_error_t *write_tied(cm_run_t *run, apr_pool_t *scratch_pool)
     return run->strict && tied->nelts ? write_each(run, scratch_pool) : NULL;
 }
 
-cm_error_t *cm_group_write_cycles(cm_run_t *run, apr_pool_t *scratch_pool)
-{
-    CM_TRY(write_waiting(run, NULL, scratch_pool));
-    return write_tied(run, scratch_pool);
-}
-
 /* Return how many messages are done; *SEVERAL: whether a record has more than
  * one left. */
 static int count_done(int *several, const cm_run_t *run)
@@ -497,18 +491,32 @@ static int count_done(int *several, const cm_run_t *run)
     return count;
 }
 
+cm_error_t *cm_group_write_cycles(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    int several;
+
+    CM_TRY(write_waiting(run, NULL, scratch_pool));
+    CM_TRY(write_tied(run, scratch_pool));
+    if (!run->one_each)
+        run->tied_at = count_done(&several, run);
+    return NULL;
+}
+
 cm_error_t *cm_group_write_first(int *moved, cm_run_t *run,
                                  apr_pool_t *scratch_pool)
 {
     int several;
     const int before = count_done(&several, run);
-    cm_error_t *err;
+    cm_error_t *err = NULL;
 
-    if (!several)
-        return NULL;
-    run->one_each = 1;
-    err = cm_group_write_cycles(run, scratch_pool);
-    run->one_each = 0;
+    /* a unique value may be free now, of a record that was deleted, say */
+    if (before > run->tied_at)
+        CM_TRY(cm_group_write_cycles(run, scratch_pool));
+    if (several && count_done(&several, run) == before) {
+        run->one_each = 1; /* later ones cannot be applied yet */
+        err = cm_group_write_cycles(run, scratch_pool);
+        run->one_each = 0;
+    }
     *moved += count_done(&several, run) - before;
     return err;
 }

@@ -199,6 +199,7 @@ typedef struct cm_run_t {
     int strict;                  /* see cm_apply_t; not while a cycle is open */
     int one_each;                /* merge only the next message of a record */
     int unchecked;               /* records come up to their aims only */
+    int tied_at;                 /* messages done when cycles were tried last */
     int any_twin;                /* a record may come before its twin */
     const char *deferred;        /* for cm_transaction_check_deferred() */
     /* cm_apply_finish() writes: */
@@ -339,9 +340,8 @@ void cm_concurrent_tell(cm_run_t *run, const cm_record_t *record);
 
 /* --- unseen.c --- */
 
-/* Delete records that rows which the database refuses refer to, and whose own
- * rows a foreign key has deleted without a trigger (MariaDB). *FOUND is
- * increased by them. */
+/* Delete records that refused rows refer to, and whose own rows a foreign key
+ * has deleted without a trigger (MariaDB). *FOUND is increased by them. */
 cm_error_t *cm_unseen_bury(int *found, cm_run_t *run,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
@@ -528,8 +528,8 @@ cm_error_t *cm_rounds_delete(cm_run_t *run,
 cm_error_t *cm_group_write_cycles(cm_run_t *run,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* The same with the next message of each record: later ones cannot be applied
- * yet. *MOVED is increased by the messages that are done. */
+/* The same once more, if others are done since; else with the next message of
+ * each record alone. *MOVED is increased by the messages that are done. */
 cm_error_t *cm_group_write_first(int *moved, cm_run_t *run,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

@@ -292,6 +292,27 @@ static void test_bad_later(cm_store_t *store, apr_pool_t *pool)
     expect_two(node, "1", pool);
 }
 
+/* Another couple, which the same batch deletes, has a unique value of one of
+ * them. */
+static void test_freed(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, AT_END, AT_END, pool);
+
+    database_run(store, "CREATE UNIQUE INDEX heads_name ON heads (name)");
+    (void)inbox_take(
+        node, 0, "[" HEAD(1, 1, "one", 1) "," BODY(2, 1, "one", 1) "]", pool);
+    is_int(inbox_take(
+               node, 2,
+               "[" HEAD(3, 2, "one", 2) "," BODY(4, 2, "one", 2) "," MESSAGE(
+                   5, "head", 1, "delete", 2000, ,
+                   BASE(1000)) "," MESSAGE(6, "body", 1, "delete", 2000, ,
+                                           BASE(1000)) "]",
+               pool),
+           4, "%s: two come in place of two that are deleted",
+           database_of(store));
+    is_str(pairs(node, pool), "2", "  and refer to each other");
+}
+
 /* A foreign key that is checked at once refuses the first of them, whichever
  * that is. */
 static void test_at_once(cm_store_t *store, apr_pool_t *pool)
@@ -534,6 +555,7 @@ int main(void)
     database_each("with a bad one", test_with_bad);
     database_each("a bad couple", test_bad_couple);
     database_each("a bad change", test_bad_later);
+    database_each("freed", test_freed);
     database_each("at once", test_at_once);
     database_each("one at once", test_one_at_once);
     database_each("other at once", test_other_at_once);
