@@ -402,13 +402,13 @@ static int is_lie(const sim_message_t *parked)
 }
 
 /* It is behind one of its record that cannot be applied, whatever follows: its
- * clock is far ahead. That one may name the record otherwise (match=); then
- * nothing here says so of one that is deleted. */
+ * clock is far ahead. That one may name the record otherwise (match=, a key of
+ * references); then nothing here says so of one that is deleted. */
 static int is_behind_lie(const sim_message_t *parked)
 {
-    const int is_nameless =
-        parked->world->schema->tables[parked->table].match >= 0 &&
-        !parked->row && !strcmp(parked->action, "delete");
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+    const int is_nameless = (table->match >= 0 || table->joined) &&
+                            !parked->row && !strcmp(parked->action, "delete");
     const apr_array_header_t *lies = sim_node_select(
         parked->session,
         apr_psprintf(parked->pool,
