@@ -159,21 +159,43 @@ static cm_error_t *adopt(cm_run_t *run, const cm_model_t *model,
     return cm_missing_note(run->node, model, ids, pool);
 }
 
-/* Add to *COUNT the rows that refer by COLUMN of TABLE to FORMER. */
+/* Set *ROWS to how many rows of TABLE hold VALUE in all COUNT COLUMNS. */
+static cm_error_t *count_rows(apr_int64_t *rows, cm_run_t *run,
+                              const cm_table_t *table,
+                              const cm_bulk_column_t *columns, int count,
+                              const char *value, apr_pool_t *pool)
+{
+    cm_bulk_t *bulk =
+        cm_bulk_create(table->quoted, columns, count, count, pool);
+    cm_rows_t *counted;
+    int i;
+
+    for (i = 0; i < count; i++)
+        cm_bulk_row(bulk, "t", value);
+    CM_TRY(cm_bulk_select(&counted, run->node->store, "count(*)", bulk, NULL, 0,
+                          pool));
+    *rows = cm_cell_number(counted, 0, 0);
+    return NULL;
+}
+
+/* Add to *COUNT the rows that refer by COLUMN of TABLE to FORMER, but for that
+ * row itself: it is deleted, with its reference. */
 static cm_error_t *count_children(apr_int64_t *count, cm_run_t *run,
                                   const cm_table_t *table,
                                   const cm_column_t *column, const char *former,
                                   const char *heir, apr_pool_t *pool)
 {
-    const cm_bulk_column_t key = {column->quoted, column->type};
-    cm_bulk_t *bulk = cm_bulk_create(table->quoted, &key, 1, 1, pool);
-    cm_rows_t *rows;
+    const cm_column_t *key = table->keys[0];
+    const cm_bulk_column_t columns[] = {{column->quoted, column->type},
+                                        {key->quoted, key->type}};
+    apr_int64_t all, own = 0;
 
     (void)heir;
-    cm_bulk_row(bulk, "t", former);
-    CM_TRY(cm_bulk_select(&rows, run->node->store, "count(*)", bulk, NULL, 0,
-                          pool));
-    *count += cm_cell_number(rows, 0, 0);
+    CM_TRY(count_rows(&all, run, table, columns, 1, former, pool));
+    if (all && table->key_count == 1 &&
+        !strcmp(column->reference, table->model->name))
+        CM_TRY(count_rows(&own, run, table, columns, 2, former, pool));
+    *count += all - own;
     return NULL;
 }
 

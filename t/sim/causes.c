@@ -317,8 +317,8 @@ static int is_waiting_for_parent(const sim_message_t *parked)
     return 0;
 }
 
-/* Return whether a row here refers to that of PARKED, and may refer to another
- * one. */
+/* Return whether another row here refers to that of PARKED, and may refer to
+ * another one. */
 static int has_child(const sim_message_t *parked)
 {
     const sim_schema_t *schema = parked->world->schema;
@@ -329,7 +329,8 @@ static int has_child(const sim_message_t *parked)
         const sim_table_t *table = &schema->tables[row->table];
 
         for (column = table->joined; column < table->count; column++)
-            if (table->columns[column].kind == SIM_REFERENCE &&
+            if (row != parked->row &&
+                table->columns[column].kind == SIM_REFERENCE &&
                 sim_schema_refers(&table->columns[column], parked->table) &&
                 row->values[column] &&
                 !strcmp(row->values[column], parked->name))

@@ -39,6 +39,8 @@ static cm_settings_t *make_settings(cm_conflict_e conflict, apr_pool_t *pool)
     model->conflict = conflict;
     APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
         (cm_reference_t){.column = "item", .model = "item"};
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+        (cm_reference_t){.column = "next", .model = "code"};
     model = settings_add_model(settings, "item", "items", "id", pool);
     APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
         (cm_reference_t){.column = "code", .model = "code"};
@@ -56,6 +58,7 @@ static cm_node_t *make_node(cm_store_t *store, cm_conflict_e conflict,
     database_run(store,
                  "CREATE TABLE codes (code varchar(40) NOT NULL PRIMARY KEY,"
                  " name varchar(40), own varchar(40), item integer,"
+                 " next varchar(40),"
                  " must varchar(40) NOT NULL DEFAULT 'must')");
     database_run(store,
                  apr_pstrcat(pool, "CREATE TABLE items (id ",
@@ -287,6 +290,20 @@ static void test_away_alone(cm_store_t *store, apr_pool_t *pool)
            database_of(store));
 }
 
+/* The same, if only the row itself refers to it: that goes, too. */
+static void test_away_itself(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node =
+        make_node(store, CM_CONFLICT_NEWEST, " ON UPDATE CASCADE", pool);
+
+    database_run(store, "DELETE FROM items");
+    database_run(store, "UPDATE codes SET next = code");
+    is_int(inbox_take(node, 2, "[" END(3, "b") "]", pool), 1,
+           "%s: nor where only its own row refers to it", database_of(store));
+    is_str(inbox_value(node, "SELECT count(*) FROM codes", pool), "0",
+           "  which is deleted");
+}
+
 /* A change whose clock is far ahead is parked. The same batch changes the key:
  * the record does not end with that clock. */
 static void test_ahead(cm_store_t *store, apr_pool_t *pool)
@@ -390,6 +407,7 @@ int main(void)
     database_each("unique, the last waits", test_unique_waits);
     database_each("away", test_away);
     database_each("away, alone", test_away_alone);
+    database_each("away, itself", test_away_itself);
     database_each("ahead", test_ahead);
     database_each("late", test_late_child);
     database_each("late at a hub", test_late_at_hub);
