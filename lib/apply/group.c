@@ -81,7 +81,8 @@ static int has_entry(apr_hash_t *entries, const cm_entry_t *entry)
     return apr_hash_get(entries, &entry, sizeof(entry)) != NULL;
 }
 
-/* Return whether all that RECORD must refer to is among PRESENT. */
+/* Return whether all that RECORD must refer to is among PRESENT. It may lack
+ * only what may be empty: then another one that needs it ties it. */
 static int has_parents(apr_hash_t *present, const cm_record_t *record)
 {
     const apr_array_header_t *owed = record->effect->owed;
@@ -90,7 +91,7 @@ static int has_parents(apr_hash_t *present, const cm_record_t *record)
     for (i = 0; owed && i < owed->nelts; i++)
         if (!has_entry(present, CM_NTH(owed, i, const cm_entry_t)))
             return 0;
-    return owed != NULL;
+    return 1;
 }
 
 /* Return those of RECORDS that must refer to others of them only, and that

@@ -23,6 +23,13 @@
             "\\\"shelf_id\\\":99,\\\"next_id\\\":99",                          \
             ",\"refs\":{\"shelf_id\":" PAGE_REF(                               \
                 shelf) ",\"next_id\":" PAGE_REF(next) "}")
+/* The same, and it must be of a book. */
+#define BOOK(id, original, shelf, book, next)                                  \
+    MESSAGE(                                                                   \
+        id, "page", original, "create", 1000,                                  \
+        "\\\"shelf_id\\\":99,\\\"book_id\\\":99,\\\"next_id\\\":99",           \
+        ",\"refs\":{\"shelf_id\":" PAGE_REF(shelf) ",\"book_id\":" PAGE_REF(   \
+            book) ",\"next_id\":" PAGE_REF(next) "}")
 #define PAGE_REF(original)                                                     \
     "{\"model\":\"page\",\"origin\":\"there\",\"original_id\":" #original "}"
 
@@ -103,9 +110,9 @@ static const char *pairs(cm_node_t *node, apr_pool_t *pool)
                        pool);
 }
 
-/* Make a table whose rows must refer to one of them, and may refer to another.
- */
-static cm_node_t *make_pages(cm_store_t *store, apr_pool_t *pool)
+/* Make a table whose rows must refer to one of them, with BOOKS to a second
+ * one, and may refer to another. */
+static cm_node_t *make_pages(cm_store_t *store, int books, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
     const cm_database_e database = cm_dialect_of_store(store)->database;
@@ -117,15 +124,20 @@ static cm_node_t *make_pages(cm_store_t *store, apr_pool_t *pool)
     model = APR_ARRAY_IDX(settings->models, 0, cm_model_t *);
     APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
         (cm_reference_t){.column = "next_id", .model = "page"};
+    if (books)
+        APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+            (cm_reference_t){.column = "book_id", .model = "page"};
     database_run(
         store,
         apr_psprintf(pool,
                      "CREATE TABLE pages (id %s, shelf_id integer NOT"
-                     " NULL%s%s, next_id integer)",
+                     " NULL%s%s, next_id integer%s)",
                      key_type(database),
                      database == CM_MYSQL ? "" : " REFERENCES pages (id)",
-                     database == CM_MYSQL ? "" : AT_END));
-    database_run(store, "INSERT INTO pages (shelf_id) VALUES (1)");
+                     database == CM_MYSQL ? "" : AT_END,
+                     books ? ", book_id integer NOT NULL" : ""));
+    if (!books)
+        database_run(store, "INSERT INTO pages (shelf_id) VALUES (1)");
     settings_migrate(store, settings, pool);
     database_must(cm_node_open(&node, settings, store, pool));
     return node;
@@ -133,7 +145,7 @@ static cm_node_t *make_pages(cm_store_t *store, apr_pool_t *pool)
 
 static void test_itself(cm_store_t *store, apr_pool_t *pool)
 {
-    cm_node_t *node = make_pages(store, pool);
+    cm_node_t *node = make_pages(store, 0, pool);
 
     is_int(inbox_take(node, 0, "[" PAGE(1, 7, 7, 7) "]", pool), 1,
            "%s: a record that must refer to itself comes", database_of(store));
@@ -148,7 +160,7 @@ static void test_itself(cm_store_t *store, apr_pool_t *pool)
  * must refer to the first. */
 static void test_with_others(cm_store_t *store, apr_pool_t *pool)
 {
-    cm_node_t *node = make_pages(store, pool);
+    cm_node_t *node = make_pages(store, 0, pool);
 
     is_int(inbox_take(node, 0, "[" PAGE(1, 7, 7, 8) "," PAGE(2, 8, 7, 8) "]",
                       pool),
@@ -520,11 +532,26 @@ static void test_itself_and_another(cm_store_t *store, apr_pool_t *pool)
            "1", "  and do");
 }
 
+/* Two must refer to each other, and one of them to a third, which may refer to
+ * that. */
+static void test_third(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_pages(store, 1, pool);
+
+    (void)inbox_take(node, 0, "[" BOOK(1, 6, 6, 6, 6) "]", pool);
+    is_int(inbox_take(node, 1,
+                      "[" BOOK(2, 7, 8, 9, 6) "," BOOK(3, 8, 7, 6, 6) "," BOOK(
+                          4, 9, 6, 6, 7) "]",
+                      pool),
+           3, "%s: two that are tied come with what one needs",
+           database_of(store));
+}
+
 /* A page leaves a shelf that is deleted, for one that comes later: it is not
  * deleted with the former one. */
 static void test_moved_on(cm_store_t *store, apr_pool_t *pool)
 {
-    cm_node_t *node = make_pages(store, pool);
+    cm_node_t *node = make_pages(store, 0, pool);
     cm_receipt_t *receipt;
 
     database_must(inbox_send(
@@ -565,6 +592,7 @@ int main(void)
     database_each("itself, between", test_itself_between);
     database_each("with others", test_with_others);
     database_each("itself, and another", test_itself_and_another);
+    database_each("and a third", test_third);
     database_each("moved on", test_moved_on);
     apr_terminate();
     return done_testing();
