@@ -22,12 +22,47 @@
  * clock has been changed. */
 #define LATE_AT_MOST apr_time_from_sec(3600)
 
+/* Return the clock of PEER when it sent the last request that was noted. If our
+ * own clock was set back since, that is not known: return its clock NOW. */
+static apr_int64_t last_clock(const cm_peer_t *peer, apr_int64_t now)
+{
+    const apr_int64_t last = peer->last_push_at > peer->last_pull_at
+                                 ? peer->last_push_at
+                                 : peer->last_pull_at;
+
+    return (last < now ? last : now) + peer->clock_offset;
+}
+
+/* Return whether the request was sent before the last one of PEER that was
+ * served. Then what it says about the peer's history is out of date. */
+static int is_late(const cm_exchange_t *exchange, const cm_peer_t *peer,
+                   apr_int64_t now)
+{
+    const apr_int64_t said = exchange->said.clock;
+    const apr_int64_t last = last_clock(peer, now);
+
+    return said > 0 && said < last && last - said < LATE_AT_MOST;
+}
+
+/* Return the clock of PEER to note with a request that fits. A late one must
+ * not hide that others are late, too. One that says which messages the peer has
+ * was sent after all that are here: if it seems late, the peer's clock was set
+ * back. */
+static apr_int64_t clock_to_note(const cm_exchange_t *exchange,
+                                 const cm_peer_t *peer, apr_int64_t now)
+{
+    return exchange->said.claim.newest < 0 && is_late(exchange, peer, now)
+               ? last_clock(peer, now)
+               : exchange->said.clock;
+}
+
 /* Write into PEER what this request says; return whether that is worth a
  * transaction. */
 static int update(cm_peer_t *peer, const cm_exchange_t *exchange, int push)
 {
     apr_int64_t *last = push ? &peer->last_push_at : &peer->last_pull_at;
-    apr_int64_t now = cm_clock_now();
+    const apr_int64_t now = cm_clock_now();
+    const apr_int64_t clock = clock_to_note(exchange, peer, now);
     int is_new = exchange->said.claim.epoch && !peer->epoch;
 
     if (!is_new && now - *last < CONTACT_INTERVAL && now >= *last)
@@ -35,8 +70,8 @@ static int update(cm_peer_t *peer, const cm_exchange_t *exchange, int push)
     *last = now;
     if (exchange->said.claim.epoch)
         peer->epoch = exchange->said.claim.epoch;
-    if (exchange->said.clock > 0)
-        peer->clock_offset = exchange->said.clock - now;
+    if (clock > 0)
+        peer->clock_offset = clock - now;
     return 1;
 }
 
@@ -114,26 +149,17 @@ static cm_error_t *save_in_transaction(cm_exchange_t *exchange, int push,
     return NULL;
 }
 
-/* Return whether the request was sent before the last one of PEER that was
- * served. Then what it says about the peer's history is out of date. */
-static int is_late(const cm_exchange_t *exchange, const cm_peer_t *peer)
-{
-    const apr_int64_t said = exchange->said.clock;
-    apr_int64_t last = peer->last_push_at > peer->last_pull_at
-                           ? peer->last_push_at
-                           : peer->last_pull_at;
-
-    last += peer->clock_offset;
-    return said > 0 && said < last && last - said < LATE_AT_MOST;
-}
-
 /* Nobody waits for the answer any more, and nothing is wrong with the peer. */
-static cm_error_t *refuse_late(const cm_error_t *why, const cm_peer_t *peer,
-                               apr_pool_t *pool)
+cm_error_t *cm_contact_late(const cm_exchange_t *exchange, cm_error_t *err)
 {
-    return CM_FAIL(pool, CM_LOCKED,
+    const cm_peer_t *peer = exchange->known;
+
+    if (!err || err->code != CM_EPOCH || !peer ||
+        !is_late(exchange, peer, cm_clock_now()))
+        return err;
+    return CM_FAIL(exchange->pool, CM_LOCKED,
                    "a late request: '%s' has sent others since (%s)",
-                   peer->name, cm_error_text(why, pool));
+                   peer->name, cm_error_text(err, exchange->pool));
 }
 
 /* One of both may have been a gem until now. Fails with CM_LOCKED while the
@@ -180,11 +206,9 @@ cm_error_t *cm_contact_read(cm_exchange_t *exchange)
     exchange->known = peer;
     err = exchange->gem ? check_dialect(exchange, peer, pool)
                         : check_ours(exchange, &peer);
-    if (err && err->code == CM_EPOCH && is_late(exchange, peer))
-        err = refuse_late(err, peer, pool);
     exchange->known = peer;
     exchange->own_epoch = apr_pstrdup(pool, exchange->node->epoch);
-    return err;
+    return cm_contact_late(exchange, err);
 }
 
 cm_error_t *cm_contact(cm_exchange_t *exchange, int push)

@@ -187,8 +187,13 @@ cm_error_t *cm_serve_with_node(cm_exchange_t *exchange, cm_serve_work_t work,
  * not fit. */
 cm_error_t *cm_contact_read(cm_exchange_t *exchange) CM_UNUSED_RESULT;
 
-/* The same, and note that it called. During a pause refuse everyone who does
- * not insist (CM_PAUSED). PUSH: which of its times to set. */
+/* Return ERR, or, if it is CM_EPOCH and the request was sent before others that
+ * were served, CM_LOCKED: what it says and asks for is out of date. */
+cm_error_t *cm_contact_late(const cm_exchange_t *exchange,
+                            cm_error_t *err) CM_UNUSED_RESULT;
+
+/* Read the peer, and note that it called. During a pause refuse everyone who
+ * does not insist (CM_PAUSED). PUSH: which of its times to set. */
 cm_error_t *cm_contact(cm_exchange_t *exchange, int push) CM_UNUSED_RESULT;
 
 /* Find out by one statement whether there is nothing new for the peer, the

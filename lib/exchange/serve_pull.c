@@ -415,7 +415,7 @@ void cm_serve_pull(cm_exchange_t *exchange)
         refuse_from(exchange, from);
         return;
     }
-    err = find_batch(pull, exchange);
+    err = cm_contact_late(exchange, find_batch(pull, exchange));
     if (!err) {
         answer_batch(exchange, pull);
         return;
