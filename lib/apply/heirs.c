@@ -36,9 +36,7 @@ cm_identity_t cm_heirs_first(const cm_record_t *record)
                : (cm_identity_t){NULL, NULL};
 }
 
-/* Return the record that continues that of ENTRY, in this run or before, or
- * NULL. */
-static const cm_entry_t *next_of(cm_run_t *run, const cm_entry_t *entry)
+const cm_entry_t *cm_heirs_next(cm_run_t *run, const cm_entry_t *entry)
 {
     const cm_task_t *end = end_of(entry->record);
 
@@ -55,7 +53,7 @@ const cm_entry_t *cm_heirs_last(cm_run_t *run, const cm_record_t *record)
     next = end ? cm_directory_main(end->counterpart) : NULL;
     for (i = 0; next && i < CM_MOST_HEIRS; i++) {
         heir = next;
-        next = next_of(run, heir);
+        next = cm_heirs_next(run, heir);
     }
     return heir && heir->record != record ? heir : NULL;
 }

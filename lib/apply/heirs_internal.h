@@ -9,6 +9,10 @@
  * deletes it says; NULL if it says nothing. */
 cm_identity_t cm_heirs_first(const cm_record_t *record);
 
+/* Return the record that continues that of ENTRY, as a message of this run or a
+ * tombstone says; or NULL. */
+const cm_entry_t *cm_heirs_next(cm_run_t *run, const cm_entry_t *entry);
+
 /* Return the record that continues RECORD in the end, as the message says that
  * deletes it, or NULL: its key may have changed more than once. */
 const cm_entry_t *cm_heirs_last(cm_run_t *run, const cm_record_t *record);

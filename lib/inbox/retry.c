@@ -44,7 +44,7 @@ cm_error_t *cm_inbox_retry_some(int *some, int *few, cm_node_t *node,
 
 /* Add to APPLY what is parked about the records of its messages, before these
  * or (LATER) also behind them. */
-static cm_error_t *bring_same(cm_apply_t *apply, int later,
+static cm_error_t *bring_once(cm_apply_t *apply, int later,
                               apr_pool_t *scratch_pool)
 {
     apr_array_header_t *messages = apr_array_make(
@@ -55,6 +55,20 @@ static cm_error_t *bring_same(cm_apply_t *apply, int later,
         APR_ARRAY_PUSH(messages, cm_message_t *) =
             CM_NTH(apply->items, i, cm_item_t)->message;
     return cm_inbox_rows_add_same(apply, messages, later, scratch_pool);
+}
+
+/* The same; LATER also about the records that continue those in the end: a
+ * delete may be possible only together with the last of them. */
+static cm_error_t *bring_same(cm_apply_t *apply, int later,
+                              apr_pool_t *scratch_pool)
+{
+    int count;
+
+    do {
+        count = apply->items->nelts;
+        CM_TRY(bring_once(apply, later, scratch_pool));
+    } while (later && apply->items->nelts > count);
+    return NULL;
 }
 
 cm_error_t *cm_inbox_retry_waiting(cm_attempt_t *attempt,

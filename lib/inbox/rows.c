@@ -195,13 +195,12 @@ static int compare_items(const void *a, const void *b)
 }
 
 /* With shared keys all lives of a key have one row: a later one must not
- * overtake an earlier one. */
+ * overtake an earlier one. Others may be given the key of an earlier life. */
 static const char *same_key(const char *model, cm_identity_t identity,
                             apr_pool_t *pool)
 {
-    if (!strcmp(identity.origin, "*"))
-        identity.original_id =
-            cm_identity_without_life(NULL, identity.original_id, pool);
+    identity.original_id =
+        cm_identity_without_life(NULL, identity.original_id, pool);
     return apr_pstrcat(pool, model, "\n", cm_identity_key(identity, pool),
                        NULL);
 }
@@ -212,11 +211,12 @@ static int is_named(const cm_message_t *message)
            message->identity.original_id;
 }
 
-/* Return whether IDENTITY is a later life of a shared key. */
-static int has_lives(const cm_identity_t *identity)
+/* Return whether IDENTITY is a later life of a shared key; LATER: or a life of
+ * any key, which may have later ones. */
+static int has_lives(const cm_identity_t *identity, int later)
 {
-    return !strcmp(identity->origin, "*") &&
-           cm_identity_life(identity->original_id) > 1;
+    return later || (!strcmp(identity->origin, "*") &&
+                     cm_identity_life(identity->original_id) > 1);
 }
 
 /* Let MESSAGE be the last about the record IDENTITY, unless a later one is. */
@@ -268,23 +268,23 @@ static void add_texts(apr_array_header_t *arguments,
             cm_datum_text(APR_ARRAY_IDX(texts, i, const char *));
 }
 
-/* Add the id of IDENTITY to IDS; LIVES as below. */
+/* Add the id of IDENTITY to IDS; LIVES, LATER as below. */
 static void add_same_id(cm_id_set_t *ids, const cm_identity_t *identity,
-                        int lives, apr_pool_t *pool)
+                        int lives, int later, apr_pool_t *pool)
 {
     const char *id = identity->original_id;
 
-    if (id && (!lives || has_lives(identity)))
+    if (id && (!lives || has_lives(identity, later)))
         cm_id_set_add(ids,
                       lives ? cm_identity_without_life(NULL, id, pool) : id);
 }
 
 /* Collect the records of the MESSAGES from FIRST on, by their ids, for which
- * there is an index. With LIVES those that may have earlier lives, by their ids
- * without lives. */
+ * there is an index. With LIVES those that may have earlier lives, or LATER
+ * ones, by their ids without lives. */
 static same_t *same_records(const cm_apply_t *apply,
                             const apr_array_header_t *messages, int first,
-                            int lives, apr_pool_t *pool)
+                            int lives, int later, apr_pool_t *pool)
 {
     same_t *same = apr_pcalloc(pool, sizeof(*same));
     cm_id_set_t *models = cm_id_set_create(8, pool);
@@ -297,11 +297,12 @@ static same_t *same_records(const cm_apply_t *apply,
         if (!is_named(message))
             continue;
         cm_id_set_add(models, message->model);
-        add_same_id(ids, &message->identity, lives, pool);
-        add_same_id(ids, &message->counterpart, lives, pool);
+        add_same_id(ids, &message->identity, lives, later, pool);
+        add_same_id(ids, &message->counterpart, lives, later, pool);
     }
     same->column = lives ? cm_dialect_of_store(apply->node->store)->without_life
                          : "t.original_id";
+    same->later = later;
     same->models = models->ids->nelts;
     same->ids = ids->ids->nelts;
     same->arguments =
@@ -386,9 +387,8 @@ cm_error_t *cm_inbox_rows_add_same(cm_apply_t *apply,
     for (first = 0; first < named->nelts; first += SAME_AT_ONCE) {
         for (lives = 0; lives <= 1; lives++) {
             same_t *same =
-                same_records(apply, named, first, lives, scratch_pool);
+                same_records(apply, named, first, lives, later, scratch_pool);
 
-            same->later = later;
             if (same->ids)
                 CM_TRY(add_same(apply, same, last, scratch_pool));
         }

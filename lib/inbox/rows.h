@@ -25,7 +25,8 @@ cm_error_t *cm_inbox_rows_keep(cm_apply_t *apply, int attempts,
  * their shared keys, and put all in order. No message is tried without those
  * before it: they may be what it waits for, or wait for a person, or be right
  * only together with it. With LATER also what is parked behind them: a decision
- * counts only now, and may be possible only together with that. */
+ * counts only now, and may be possible only together with that, or with a later
+ * life. */
 cm_error_t *cm_inbox_rows_add_same(cm_apply_t *apply,
                                    const apr_array_header_t *messages,
                                    int later,

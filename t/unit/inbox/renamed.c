@@ -3,6 +3,8 @@
  * deleted with the old record, wherever the border between batches lies. */
 #include "../inbox.h"
 
+#include <string.h>
+
 #include <apr_general.h>
 #include <apr_strings.h>
 
@@ -47,12 +49,25 @@ static cm_settings_t *make_settings(cm_conflict_e conflict, apr_pool_t *pool)
     return settings;
 }
 
+/* Let the peer send TEXT behind AFTER; where keys are not shared, its records
+ * are its own. */
+static int take(cm_node_t *node, apr_int64_t after, const char *text,
+                apr_pool_t *pool)
+{
+    const char *at;
+
+    while (!cm_settings_model(node->settings, "code")->shared_keys &&
+           (at = strstr(text, "\"*\"")))
+        text = apr_pstrcat(pool, apr_pstrmemdup(pool, text, at - text),
+                           "\"there\"", at + 3, NULL);
+    return inbox_take(node, after, text, pool);
+}
+
 /* A code 'a' with an item, which go together; RULE: when the key changes. */
-static cm_node_t *make_node(cm_store_t *store, cm_conflict_e conflict,
-                            const char *rule, apr_pool_t *pool)
+static cm_node_t *make_node_of(cm_store_t *store, cm_settings_t *settings,
+                               const char *rule, apr_pool_t *pool)
 {
     cm_database_e database = cm_dialect_of_store(store)->database;
-    cm_settings_t *settings = make_settings(conflict, pool);
     cm_node_t *node;
 
     database_run(store,
@@ -72,11 +87,16 @@ static cm_node_t *make_node(cm_store_t *store, cm_conflict_e conflict,
                              rule, ")", NULL));
     settings_migrate(store, settings, pool);
     database_must(cm_node_open(&node, settings, store, pool));
-    (void)inbox_take(node, 0,
-                     "[" CODE(1, "a", "create", 1000, "a", "") "," ITEM(2) "]",
-                     pool);
+    (void)take(node, 0,
+               "[" CODE(1, "a", "create", 1000, "a", "") "," ITEM(2) "]", pool);
     database_run(store, "UPDATE codes SET own = 'own'");
     return node;
+}
+
+static cm_node_t *make_node(cm_store_t *store, cm_conflict_e conflict,
+                            const char *rule, apr_pool_t *pool)
+{
+    return make_node_of(store, make_settings(conflict, pool), rule, pool);
 }
 
 /* What is here: the items with their codes, and the codes. */
@@ -393,6 +413,124 @@ static void test_late_by_delete(cm_store_t *store, apr_pool_t *pool)
            "  but a child goes with a deleted one");
 }
 
+#define BACK(id)                                                               \
+    CODE(id, "a\\u001f2", "create", 4000, "a", ",\"base\":3000" TO("b"))
+#define BACK_END(id)                                                           \
+    "{\"id\":" #id ",\"origin\":\"*\",\"original_id\":\"b\",\"action\":"       \
+    "\"delete\",\"clock\":4001,\"base\":3000,"                                 \
+    "\"body\":\"{\\\"code\\\":{}}\"" TO("a\\u001f2") "}"
+
+/* Expect COUNT messages that are parked. */
+static void expect_parked(cm_node_t *node, const char *count, const char *what,
+                          apr_pool_t *pool)
+{
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM inbound_messages"
+                       " WHERE processed_at IS NULL",
+                       pool),
+           count, "%s: %s: %s are parked", database_of(node->store), what,
+           count);
+}
+
+/* A node where keys are SHARED, or those of mapped records. */
+static cm_node_t *make_back(cm_store_t *store, cm_conflict_e conflict,
+                            const char *rule, int shared, apr_pool_t *pool)
+{
+    cm_settings_t *settings = make_settings(conflict, pool);
+
+    inbox_model(settings, "code")->shared_keys = shared;
+    return make_node_of(store, settings, rule, pool);
+}
+
+/* The key is changed, and changed back: the record that continues the first one
+ * in the end has its key, so it has to wait for the delete of that one. In one
+ * batch, or in two, the first of which ends behind message BORDER. */
+static void test_back_by(cm_node_t *node, int border, apr_pool_t *pool)
+{
+    static const char *const messages[] = {NEW(3, "b"), END(4, "b"), BACK(5),
+                                           BACK_END(6)};
+    const char *batch = "[";
+    int i, from = 2;
+
+    database_run(node->store, "UPDATE codes SET name = 'mine'");
+    for (i = 3; i <= 6; i++) {
+        batch = apr_pstrcat(pool, batch, messages[i - 3],
+                            i == border || i == 6 ? "]" : ",", NULL);
+        if (i != border && i < 6)
+            continue;
+        (void)take(node, from, batch, pool);
+        batch = "[";
+        from = i;
+    }
+    expect_parked(node, "0", "a key is changed and changed back", pool);
+    expect(node, "a", "back", pool);
+    is_str(inbox_value(node, "SELECT name FROM codes", pool), "a",
+           "  with the newer value");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_conflicts"
+                       " WHERE column_name = 'name'",
+                       pool),
+           "1", "  and the older one is kept");
+}
+
+static void test_back(cm_store_t *store, apr_pool_t *pool)
+{
+    test_back_by(
+        make_back(store, CM_CONFLICT_NEWEST, " ON UPDATE CASCADE", 1, pool), 6,
+        pool);
+}
+
+static void test_back_border(cm_store_t *store, apr_pool_t *pool)
+{
+    test_back_by(
+        make_back(store, CM_CONFLICT_NEWEST, " ON UPDATE CASCADE", 1, pool), 3,
+        pool);
+}
+
+static void test_back_later(cm_store_t *store, apr_pool_t *pool)
+{
+    test_back_by(make_back(store, CM_CONFLICT_NEWEST, "", 1, pool), 4, pool);
+}
+
+static void test_back_last(cm_store_t *store, apr_pool_t *pool)
+{
+    test_back_by(make_back(store, CM_CONFLICT_NEWEST, "", 1, pool), 5, pool);
+}
+
+static void test_back_restricted(cm_store_t *store, apr_pool_t *pool)
+{
+    test_back_by(make_back(store, CM_CONFLICT_NEWEST, "", 1, pool), 6, pool);
+}
+
+static void test_back_mapped(cm_store_t *store, apr_pool_t *pool)
+{
+    test_back_by(
+        make_back(store, CM_CONFLICT_NEWEST, " ON UPDATE CASCADE", 0, pool), 6,
+        pool);
+}
+
+/* The same, and a person decides about the first record. */
+static void test_back_held_by(cm_node_t *node, apr_pool_t *pool)
+{
+    database_run(node->store, "UPDATE codes SET name = 'mine'");
+    (void)take(node, 2, "[" NEW(3, "b") "," END(4, "b") "]", pool);
+    (void)take(node, 4, "[" BACK(5) "," BACK_END(6) "]", pool);
+    expect_parked(node, "2", "a key is changed back, and conflicts", pool);
+    (void)inbox_decide(node, 4, CM_DECIDE_THEIRS, pool);
+    expect_parked(node, "0", "until a person has decided", pool);
+    expect(node, "a", "back, held", pool);
+}
+
+static void test_back_held(cm_store_t *store, apr_pool_t *pool)
+{
+    test_back_held_by(make_back(store, CM_CONFLICT_HOLD, "", 1, pool), pool);
+}
+
+static void test_back_held_mapped(cm_store_t *store, apr_pool_t *pool)
+{
+    test_back_held_by(make_back(store, CM_CONFLICT_HOLD, "", 0, pool), pool);
+}
+
 int main(void)
 {
     apr_initialize();
@@ -412,6 +550,14 @@ int main(void)
     database_each("late", test_late_child);
     database_each("late at a hub", test_late_at_hub);
     database_each("late, by the delete", test_late_by_delete);
+    database_each("back", test_back);
+    database_each("back, border", test_back_border);
+    database_each("back, later", test_back_later);
+    database_each("back, last", test_back_last);
+    database_each("back, restricted", test_back_restricted);
+    database_each("back, mapped", test_back_mapped);
+    database_each("back, held", test_back_held);
+    database_each("back, held, mapped", test_back_held_mapped);
     apr_terminate();
     return done_testing();
 }
