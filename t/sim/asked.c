@@ -84,18 +84,34 @@ const char *sim_asked_begin(sim_world_t *world, int number, const char *peer,
     return NULL;
 }
 
-void sim_asked_end(sim_world_t *world, int number, const char *question,
-                   const char *peer, apr_int64_t id)
+/* Return whether node NUMBER has something of the message of ROW: SQL says in
+ * which table, and ends with the column of the message's number. */
+static int has(sim_world_t *world, int number, const cm_parked_row_t *row,
+               const char *sql)
 {
-    const char *parked = sim_node_value(
-        world->nodes[number].beside,
-        apr_psprintf(world->step_pool,
-                     "SELECT count(*) FROM inbound_messages WHERE processed_at"
-                     " IS NULL AND peer = '%s' AND id = %" APR_INT64_T_FMT,
-                     peer, id),
-        world->step_pool);
+    return strcmp(sim_node_value(
+                      world->nodes[number].beside,
+                      apr_psprintf(world->step_pool,
+                                   "SELECT count(*) FROM %s = %" APR_INT64_T_FMT
+                                   " AND peer = '%s'",
+                                   sql, row->message.id, row->peer),
+                      world->step_pool),
+                  "0") != 0;
+}
 
-    if (strcmp(parked, "0"))
+void sim_asked_end(sim_world_t *world, int number, const char *question,
+                   const cm_parked_row_t *row, int fails)
+{
+    const int is_parked =
+        has(world, number, row,
+            "inbound_messages WHERE processed_at IS NULL AND id");
+    /* such a message is kept whole */
+    const int is_given_up =
+        fails && has(world, number, row,
+                     "communicator_conflicts WHERE column_name IS NULL AND"
+                     " message_id");
+
+    if (is_parked || is_given_up)
         apr_table_unset(world->asked, question);
     else
         apr_table_setn(world->asked, question, sim_schema_node_name(number));

@@ -4,6 +4,7 @@
 #define SIM_ASKED_H
 
 #include "inbox/inbox.h"
+#include "operate/parked.h"
 #include "world.h"
 
 /* A person at node NUMBER is about to decide about MESSAGE of PEER: fails where
@@ -14,9 +15,11 @@
 const char *sim_asked_begin(sim_world_t *world, int number, const char *peer,
                             const cm_parked_t *message);
 
-/* Note that it was decided, unless message ID of PEER is still parked: what it
- * says cannot be applied. */
+/* Note that it was decided, unless what the message of ROW says besides cannot
+ * be applied: it is parked still, or FAILS says so and it was discarded. Then
+ * it was given up, and the other node is not told (docs/convergence.md, known
+ * limits). */
 void sim_asked_end(sim_world_t *world, int number, const char *question,
-                   const char *peer, apr_int64_t id);
+                   const cm_parked_row_t *row, int fails);
 
 #endif

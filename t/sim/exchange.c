@@ -419,7 +419,7 @@ int sim_exchange_decide(sim_world_t *world, int number, sim_when_e when)
     apr_array_header_t *rows;
     const char *question = NULL;
     sim_kept_t kept = {NULL, -1};
-    int alone, done;
+    int alone, done, fails = 0;
 
     sim_clock_at(number);
     if (!sim_world_must(
@@ -429,7 +429,7 @@ int sim_exchange_decide(sim_world_t *world, int number, sim_when_e when)
     row = undecided(world, number, rows, "changed on both sides",
                     when == SIM_WHEN_AGAIN);
     if (row && row->message.id % 2)
-        sim_parked_give_up(world, number, row->peer, row->message.id);
+        fails = sim_parked_give_up(world, number, row->peer, row->message.id);
     if (row && when != SIM_WHEN_BUSY)
         question = sim_asked_begin(world, number, row->peer, &row->message);
     if (question && row->message.id % 2)
@@ -452,7 +452,7 @@ int sim_exchange_decide(sim_world_t *world, int number, sim_when_e when)
         note_refused(world, number, row);
     sim_kept_end(world, number, kept);
     if (question)
-        sim_asked_end(world, number, question, row->peer, row->message.id);
+        sim_asked_end(world, number, question, row, fails);
     return done;
 }
 

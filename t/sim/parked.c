@@ -58,12 +58,13 @@ static sim_message_t begin(sim_world_t *world, int number)
                            .pool = world->pool};
 }
 
-void sim_parked_give_up(sim_world_t *world, int number, const char *peer,
-                        apr_int64_t id)
+int sim_parked_give_up(sim_world_t *world, int number, const char *peer,
+                       apr_int64_t id)
 {
     sim_message_t parked = begin(world, number);
     const apr_array_header_t *found = sim_node_select(
         parked.session, SIM_MESSAGE_SELECT, SIM_MESSAGE_COLUMNS, world->pool);
+    const int before = world->discarded->nelts;
     int i;
 
     for (i = 0; i < found->nelts; i++) {
@@ -76,6 +77,7 @@ void sim_parked_give_up(sim_world_t *world, int number, const char *peer,
                                   .node = number,
                                   .at = world->events->nelts};
     }
+    return world->discarded->nelts > before;
 }
 
 void sim_parked_ask(sim_world_t *world, int number)

@@ -23,9 +23,9 @@ int sim_parked_first(const char **peer, apr_int64_t *id, sim_world_t *world,
 
 /* Note that the record of message ID of PEER, parked at node NUMBER, may differ
  * for ever if a person keeps what is here: nothing is, or what the message says
- * besides cannot be applied. */
-void sim_parked_give_up(sim_world_t *world, int number, const char *peer,
-                        apr_int64_t id);
+ * besides cannot be applied. Returns whether it is so. */
+int sim_parked_give_up(sim_world_t *world, int number, const char *peer,
+                       apr_int64_t id);
 
 /* Find the first record at node NUMBER whose delete is parked, or was
  * discarded:
