@@ -268,12 +268,14 @@ static void end_former(cm_run_t *run, const cm_task_t *task,
         mapping = (cm_mapping_t *)found;
     mapping->deleted_at = end_tasks(run, entry, base ? base : 1);
     if (model->columns.match->nelts && mapping->stored)
-        APR_ARRAY_PUSH(run->burials, cm_burial_t) =
-            (cm_burial_t){.model = model,
-                          .mapping = *found,
-                          .clock = mapping->deleted_at,
-                          .base = base,
-                          .by = &task->message->counterpart};
+        APR_ARRAY_PUSH(run->burials, cm_burial_t) = (cm_burial_t){
+            .model = model,
+            .mapping = *found,
+            .clock = mapping->deleted_at,
+            .base = base,
+            /* the message forwarded will name the identity that stayed */
+            .by = apr_pmemdup(run->pool, &task->message->counterpart,
+                              sizeof(cm_identity_t))};
     APR_ARRAY_PUSH(run->graves, cm_grave_t) =
         (cm_grave_t){model, local_id, mapping->identity};
     mapping->clocks = (cm_clocks_t){.clock = mapping->deleted_at};

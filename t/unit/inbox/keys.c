@@ -285,6 +285,73 @@ static void test_replaced(cm_store_t *store, apr_pool_t *pool)
            "  also deletes");
 }
 
+#define NAMED(id, origin, original, action, clock, more)                       \
+    "{\"id\":" #id ",\"origin\":\"" origin "\",\"original_id\":" #original     \
+    ",\"action\":\"" action "\",\"clock\":" #clock more "}"
+#define DETAIL_OF(author, counterpart)                                         \
+    ",\"refs\":{" counterpart "\"author_id\":[\"author\"," #author             \
+    ",\"there\"]},\"body\":\"{\\\"detail\\\":{" TEXT(                          \
+        "body", "b") ",\\\"author_id\\\":99}}\""
+#define MOVED                                                                  \
+    NAMED(1, "south", 6, "create", 9000000000000009,                           \
+          BASE(9000000000000005)                                               \
+              DETAIL_OF(4, "\"\":[\"detail\",\"1\",\"here\"],"))
+#define ENDED                                                                  \
+    NAMED(2, "here", 1, "delete", 9000000000000009,                            \
+          BASE(9000000000000005) ",\"body\":\"{\\\"detail\\\":{}}\"")
+
+/* Two nodes have made the same record, and a third one, which knows it by one
+ * name only, gives it another key: FIRST and then, if not NULL, SECOND. */
+static void test_moved_by(cm_store_t *store, const char *first,
+                          const char *second, apr_pool_t *pool)
+{
+    cm_settings_t *settings = detail_settings(pool);
+    cm_receipt_t *receipt;
+    cm_node_t *node;
+
+    settings_add_peer(settings, "central", pool);
+    settings_add_peer(settings, "south", pool);
+    database_run(store, "CREATE TABLE details (author_id integer NOT NULL"
+                        " PRIMARY KEY, body varchar(40))");
+    database_run(store, "CREATE TABLE notes (id integer NOT NULL PRIMARY KEY,"
+                        " detail_id integer)");
+    node = inbox_node(store, settings, pool);
+    (void)inbox_take(node, 0,
+                     "[" AUTHOR(1, 3, "one") "," AUTHOR(2, 4, "two") "]", pool);
+    database_run(store, "INSERT INTO details (author_id, body)"
+                        " SELECT id, 'b' FROM authors WHERE name = 'one'");
+    database_must(inbox_send(
+        &receipt, node, "central", 0,
+        "[" NAMED(1, "central", 5, "create", 1000, DETAIL_OF(3, "")) "]", 0,
+        pool));
+    database_must(inbox_send(&receipt, node, "south", 0, first, 0, pool));
+    if (second)
+        database_must(inbox_send(&receipt, node, "south", 1, second, 0, pool));
+    is_str(inbox_value(node,
+                       "SELECT name FROM authors JOIN details ON id ="
+                       " author_id",
+                       pool),
+           "two",
+           "%s: a record with two names gets another key at a third node",
+           database_of(store));
+    is_str(inbox_value(node,
+                       "SELECT count(DISTINCT origin) FROM outbound_messages"
+                       " WHERE action = 'delete' AND seq > 0 AND (source IS"
+                       " NULL OR source <> 'south')",
+                       pool),
+           "2", "  which is told that both names have ended");
+}
+
+static void test_moved(cm_store_t *store, apr_pool_t *pool)
+{
+    test_moved_by(store, "[" MOVED "," ENDED "]", NULL, pool);
+}
+
+static void test_moved_apart(cm_store_t *store, apr_pool_t *pool)
+{
+    test_moved_by(store, "[" MOVED "]", "[" ENDED "]", pool);
+}
+
 int main(void)
 {
     apr_initialize();
@@ -294,6 +361,8 @@ int main(void)
     database_each("judged", test_judged);
     database_each("made again", test_made_again);
     database_each("replaced", test_replaced);
+    database_each("moved", test_moved);
+    database_each("moved, in two batches", test_moved_apart);
     apr_terminate();
     return done_testing();
 }
