@@ -275,7 +275,8 @@ static void end_former(cm_run_t *run, const cm_task_t *task,
             .base = base,
             /* the message forwarded will name the identity that stayed */
             .by = apr_pmemdup(run->pool, &task->message->counterpart,
-                              sizeof(cm_identity_t))};
+                              sizeof(cm_identity_t)),
+            .heir = task->record->entry->identity};
     APR_ARRAY_PUSH(run->graves, cm_grave_t) =
         (cm_grave_t){model, local_id, mapping->identity};
     mapping->clocks = (cm_clocks_t){.clock = mapping->deleted_at};

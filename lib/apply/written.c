@@ -31,7 +31,8 @@ static void note_burial(cm_run_t *run, const cm_record_t *record)
                       .mapping = *mapping,
                       .clock = effect->state->deleted_at,
                       .base = record->here->state->clock,
-                      .by = by};
+                      .by = by,
+                      .heir = effect->mapping.heir};
 }
 
 static void set_found(cm_run_t *run, cm_record_t *record,

@@ -78,11 +78,14 @@ static void add_delete(cm_bulk_t *list, const grave_t *grave, apr_int64_t seq,
     const cm_burial_t *burial = grave->burial;
     cm_append_t message =
         cm_append_delete(burial->model, grave->identity, pool);
+    const cm_message_t names = {.model = burial->model->name,
+                                .counterpart = burial->heir};
 
     message.seq = seq;
     message.changed = NULL;
     message.clock = burial->clock;
     message.base = apr_psprintf(pool, "%" APR_INT64_T_FMT, burial->base);
+    message.refs = cm_message_write_refs(&names, pool);
     cm_append_add(list, &message);
 }
 

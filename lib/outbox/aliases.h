@@ -15,6 +15,7 @@ typedef struct cm_burial_t {
     apr_int64_t clock, base; /* of the delete */
     const cm_identity_t *by; /* the identity in the peer's delete; NULL: it was
                                 deleted here */
+    cm_identity_t heir;      /* which continues it; original_id NULL: none */
     int unsent; /* the identity that stayed has no other delete, either */
 } cm_burial_t;
 

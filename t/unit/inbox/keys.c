@@ -298,7 +298,8 @@ static void test_replaced(cm_store_t *store, apr_pool_t *pool)
               DETAIL_OF(4, "\"\":[\"detail\",\"1\",\"here\"],"))
 #define ENDED                                                                  \
     NAMED(2, "here", 1, "delete", 9000000000000009,                            \
-          BASE(9000000000000005) ",\"body\":\"{\\\"detail\\\":{}}\"")
+          BASE(9000000000000005) ",\"refs\":{\"\":[\"detail\",6,\"south\"]},"  \
+                                 "\"body\":\"{\\\"detail\\\":{}}\"")
 
 /* Two nodes have made the same record, and a third one, which knows it by one
  * name only, gives it another key: FIRST and then, if not NULL, SECOND. */
@@ -340,6 +341,11 @@ static void test_moved_by(cm_store_t *store, const char *first,
                        " NULL OR source <> 'south')",
                        pool),
            "2", "  which is told that both names have ended");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM outbound_messages WHERE"
+                       " action = 'delete' AND seq > 0 AND refs IS NULL",
+                       pool),
+           "0", "  each time with the record that continues it");
 }
 
 static void test_moved(cm_store_t *store, apr_pool_t *pool)
