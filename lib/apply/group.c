@@ -5,7 +5,7 @@
  * cycle are NOT NULL, they refer to any key until then. That is possible where
  * the database checks foreign keys at the end, or there are none.
  */
-#include "apply/internal.h"
+#include "apply/group_internal.h"
 
 #include <apr_strings.h>
 
@@ -32,17 +32,14 @@ static int is_waiting(cm_run_t *run, cm_record_t *record)
     return error && error->code == CM_WAITS;
 }
 
-/* Let RECORD wait as before the attempt. */
-static void leave_waiting(cm_record_t *record)
+void cm_group_leave(cm_record_t *record)
 {
     record->error = record->lacks;
     record->effect = NULL;
 }
 
-/* Return the records that could be written without the references that they
- * wait for, as PARTIAL says. */
-static apr_array_header_t *waiting_records(cm_run_t *run, cm_partial_e partial,
-                                           apr_pool_t *pool)
+apr_array_header_t *cm_group_waiting(cm_run_t *run, cm_partial_e partial,
+                                     apr_pool_t *pool)
 {
     apr_array_header_t *waiting =
         apr_array_make(pool, 8, sizeof(cm_record_t *));
@@ -63,91 +60,10 @@ static apr_array_header_t *waiting_records(cm_run_t *run, cm_partial_e partial,
             APR_ARRAY_PUSH(waiting, cm_record_t *) = record;
         }
         else {
-            leave_waiting(record);
+            cm_group_leave(record);
         }
     }
     return waiting;
-}
-
-static void add_entry(apr_hash_t *entries, const cm_entry_t *entry,
-                      apr_pool_t *pool)
-{
-    apr_hash_set(entries, apr_pmemdup(pool, &entry, sizeof(entry)),
-                 sizeof(entry), entry);
-}
-
-static int has_entry(apr_hash_t *entries, const cm_entry_t *entry)
-{
-    return apr_hash_get(entries, &entry, sizeof(entry)) != NULL;
-}
-
-/* Return whether all that RECORD must refer to is among PRESENT. It may lack
- * only what may be empty: then another one that needs it ties it. */
-static int has_parents(apr_hash_t *present, const cm_record_t *record)
-{
-    const apr_array_header_t *owed = record->effect->owed;
-    int i;
-
-    for (i = 0; owed && i < owed->nelts; i++)
-        if (!has_entry(present, CM_NTH(owed, i, const cm_entry_t)))
-            return 0;
-    return 1;
-}
-
-/* Return those of RECORDS that must refer to others of them only, and that
- * another one must refer to. */
-static apr_array_header_t *tied_of(const apr_array_header_t *records,
-                                   apr_pool_t *pool)
-{
-    apr_array_header_t *tied =
-        apr_array_make(pool, records->nelts, sizeof(cm_record_t *));
-    apr_hash_t *present = apr_hash_make(pool), *needed = apr_hash_make(pool);
-    int i, j;
-
-    for (i = 0; i < records->nelts; i++) {
-        const cm_record_t *record = CM_NTH(records, i, const cm_record_t);
-        const apr_array_header_t *owed = record->effect->owed;
-
-        add_entry(present, record->entry, pool);
-        for (j = 0; owed && j < owed->nelts; j++)
-            add_entry(needed, CM_NTH(owed, j, const cm_entry_t), pool);
-    }
-    for (i = 0; i < records->nelts; i++) {
-        cm_record_t *record = CM_NTH(records, i, cm_record_t);
-
-        if (has_parents(present, record) && has_entry(needed, record->entry))
-            APR_ARRAY_PUSH(tied, cm_record_t *) = record;
-    }
-    return tied;
-}
-
-/* Return the records that must refer to each other, so that none of them can
- * come first; of MODEL, or all: NULL. */
-static apr_array_header_t *tied_records(cm_run_t *run, const cm_model_t *model,
-                                        apr_pool_t *pool)
-{
-    apr_array_header_t *waiting = waiting_records(run, CM_PARTIAL_ALL, pool);
-    apr_array_header_t *tied = waiting;
-    apr_array_header_t *chosen = apr_array_make(pool, 2, sizeof(cm_record_t *));
-    apr_hash_t *entries = apr_hash_make(pool);
-    int i, count;
-
-    do {
-        count = tied->nelts;
-        tied = tied_of(tied, pool);
-    } while (tied->nelts < count);
-    for (i = 0; i < tied->nelts; i++)
-        add_entry(entries, CM_NTH(tied, i, cm_record_t)->entry, pool);
-    for (i = 0; i < waiting->nelts; i++) {
-        cm_record_t *record = CM_NTH(waiting, i, cm_record_t);
-
-        if (has_entry(entries, record->entry) &&
-            (!model || record->table->model == model))
-            APR_ARRAY_PUSH(chosen, cm_record_t *) = record;
-        else
-            leave_waiting(record);
-    }
-    return chosen;
 }
 
 /* Remember all records that have tasks left: writing the group may free those
@@ -279,9 +195,10 @@ static int are_done(const apr_array_header_t *records)
     return 1;
 }
 
-/* Until deferred constraints are checked, one that is broken undoes all. So
- * what is not of COMPANY (cm_entry_t; NULL: all are) does not come along, and
- * later messages do not, if only the next ones are to be written. */
+/* Until deferred constraints are checked, one that is broken undoes all, and
+ * whatever is refused may undo a group. So what is not of COMPANY (cm_entry_t;
+ * NULL: all are) does not come along, and later messages do not, if only the
+ * next ones are to be written. */
 static void set_aims(const cm_run_t *run, const apr_array_header_t *before,
                      const apr_array_header_t *records, apr_hash_t *company,
                      apr_pool_t *pool)
@@ -293,7 +210,7 @@ static void set_aims(const cm_run_t *run, const apr_array_header_t *before,
     for (i = 0; i < before->nelts; i++) {
         cm_record_t *record = APR_ARRAY_IDX(before, i, before_t).record;
 
-        if (company && !has_entry(company, record->entry))
+        if (company && !cm_tied_has(company, record->entry))
             record->aim = record->next;
         else
             record->aim =
@@ -314,18 +231,16 @@ static cm_error_t *write_all(apr_array_header_t **more, cm_run_t *run,
     CM_TRY(cm_rounds_settle(run, scratch_pool));
     if (are_done(records))
         return NULL;
-    *more = waiting_records(run, CM_PARTIAL_EMPTY, scratch_pool);
+    *more = cm_group_waiting(run, CM_PARTIAL_EMPTY, scratch_pool);
     if (!(*more)->nelts)
         return NULL;
     CM_TRY(cm_write_records(run, *more, scratch_pool));
     return cm_rounds_settle(run, scratch_pool);
 }
 
-/* The same as cm_group_write(), with what is of COMPANY. *REFUSED: in the end,
- * by deferred constraints. */
-static cm_error_t *write_with(int *done, int *refused, cm_run_t *run,
-                              const apr_array_header_t *records, int late,
-                              apr_hash_t *company, apr_pool_t *scratch_pool)
+cm_error_t *cm_group_write_with(int *done, int *refused, cm_run_t *run,
+                                const apr_array_header_t *records, int late,
+                                apr_hash_t *company, apr_pool_t *scratch_pool)
 {
     const apr_array_header_t *before = remember(run, scratch_pool);
     const done_t done_before = so_far(run);
@@ -336,7 +251,7 @@ static cm_error_t *write_with(int *done, int *refused, cm_run_t *run,
     cm_error_t *err;
 
     CM_TRY(cm_transaction_savepoint(run->node->store, "cycle", scratch_pool));
-    run->unchecked = strict && late;
+    run->unchecked = company || (strict && late);
     run->strict = strict && !late;
     if (run->unchecked)
         set_aims(run, before, records, company, scratch_pool);
@@ -361,15 +276,16 @@ cm_error_t *cm_group_write(int *done, cm_run_t *run,
 {
     int refused;
 
-    CM_TRY(write_with(done, &refused, run, records, late, NULL, scratch_pool));
+    CM_TRY(cm_group_write_with(done, &refused, run, records, late, NULL,
+                               scratch_pool));
     if (!refused)
         return NULL;
     /* perhaps because of what came along */
-    return write_with(done, &refused, run, records, late,
-                      apr_hash_make(scratch_pool), scratch_pool);
+    return cm_group_write_with(done, &refused, run, records, late,
+                               apr_hash_make(scratch_pool), scratch_pool);
 }
 
-static void begin_attempt(cm_run_t *run)
+void cm_group_begin(cm_run_t *run)
 {
     int i;
 
@@ -377,103 +293,27 @@ static void begin_attempt(cm_run_t *run)
         CM_NTH(run->records, i, cm_record_t)->in_no_cycle = 0;
 }
 
-/* Try all waiting records at once, until that works: those that wait for what
- * may be empty, or with MODEL its records that are tied. Those that failed are
- * not tried again, so that this ends. */
-static cm_error_t *write_waiting(cm_run_t *run, const cm_model_t *model,
-                                 apr_pool_t *scratch_pool)
+cm_error_t *cm_group_write_waiting(cm_run_t *run, const cm_model_t *model,
+                                   apr_pool_t *scratch_pool)
 {
     apr_array_header_t *waiting;
     apr_pool_t *iterpool;
     int done = 0, i;
 
-    begin_attempt(run);
+    cm_group_begin(run);
     apr_pool_create(&iterpool, scratch_pool);
     do {
         apr_pool_clear(iterpool);
-        waiting = model ? tied_records(run, model, iterpool)
-                        : waiting_records(run, CM_PARTIAL_EMPTY, iterpool);
+        waiting = model ? cm_tied_records(run, model, iterpool)
+                        : cm_group_waiting(run, CM_PARTIAL_EMPTY, iterpool);
         if (waiting->nelts)
             CM_TRY(
                 cm_group_write(&done, run, waiting, model != NULL, iterpool));
         for (i = 0; i < waiting->nelts && !done; i++)
-            leave_waiting(CM_NTH(waiting, i, cm_record_t));
+            cm_group_leave(CM_NTH(waiting, i, cm_record_t));
     } while (waiting->nelts && !done);
     apr_pool_destroy(iterpool);
     return NULL;
-}
-
-/* Let RECORD, which is tied, begin, with what is of COMPANY. */
-static cm_error_t *write_from(cm_run_t *run, cm_record_t *record,
-                              apr_hash_t *company, apr_pool_t *pool)
-{
-    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_record_t *));
-    int done = 0, refused;
-
-    record->lacks = record->error;
-    if (cm_rounds_ready(run, record, CM_PARTIAL_ALL) &&
-        record->effect->kind != CM_EFFECT_DELETE) {
-        record->aim = record->effect->until;
-        APR_ARRAY_PUSH(one, cm_record_t *) = record;
-        CM_TRY(write_with(&done, &refused, run, one, 1, company, pool));
-    }
-    if (!done)
-        leave_waiting(record);
-    return NULL;
-}
-
-/* Deferred constraints may refuse tied records because of one of them, or of
- * what came along: let each begin alone, with those that tie it. */
-static cm_error_t *write_each(cm_run_t *run, apr_pool_t *scratch_pool)
-{
-    const apr_array_header_t *tied;
-    apr_hash_t *company = apr_hash_make(scratch_pool);
-    apr_pool_t *iterpool;
-    int i;
-
-    begin_attempt(run);
-    tied = tied_records(run, NULL, scratch_pool);
-    for (i = 0; i < tied->nelts; i++) {
-        cm_record_t *record = CM_NTH(tied, i, cm_record_t);
-
-        leave_waiting(record);
-        add_entry(company, record->entry, scratch_pool);
-    }
-    apr_pool_create(&iterpool, scratch_pool);
-    for (i = 0; i < tied->nelts; i++) {
-        cm_record_t *record = CM_NTH(tied, i, cm_record_t);
-
-        apr_pool_clear(iterpool);
-        if (cm_rounds_pending(record) && record->error)
-            CM_TRY(write_from(run, record, company, iterpool));
-    }
-    apr_pool_destroy(iterpool);
-    return NULL;
-}
-
-/* Let each model of tied records begin, until all are written: perhaps only its
- * foreign keys need not be checked at once. */
-static cm_error_t *write_tied(cm_run_t *run, apr_pool_t *scratch_pool)
-{
-    const apr_array_header_t *tied;
-    apr_hash_t *tried = apr_hash_make(scratch_pool);
-    int i;
-
-    begin_attempt(run);
-    tied = tied_records(run, NULL, scratch_pool);
-    for (i = 0; i < tied->nelts; i++)
-        leave_waiting(CM_NTH(tied, i, cm_record_t));
-    for (i = 0; i < tied->nelts; i++) {
-        cm_record_t *record = CM_NTH(tied, i, cm_record_t);
-        const cm_model_t *model = record->table->model;
-
-        if (!cm_rounds_pending(record) ||
-            apr_hash_get(tried, model->name, APR_HASH_KEY_STRING))
-            continue;
-        apr_hash_set(tried, model->name, APR_HASH_KEY_STRING, model);
-        CM_TRY(write_waiting(run, model, scratch_pool));
-    }
-    return run->strict && tied->nelts ? write_each(run, scratch_pool) : NULL;
 }
 
 /* Return how many messages are done; *SEVERAL: whether a record has more than
@@ -496,8 +336,8 @@ cm_error_t *cm_group_write_cycles(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     int several;
 
-    CM_TRY(write_waiting(run, NULL, scratch_pool));
-    CM_TRY(write_tied(run, scratch_pool));
+    CM_TRY(cm_group_write_waiting(run, NULL, scratch_pool));
+    CM_TRY(cm_tied_write(run, scratch_pool));
     if (!run->one_each)
         run->tied_at = count_done(&several, run);
     return NULL;
