@@ -245,6 +245,70 @@ static int may_adopt(const sim_judge_t *judge, const sim_table_t *table,
                                  sim_judge_may_stay(judge, node, table));
 }
 
+/* Return whether an application has deleted the row of TABLE that had KEY at
+ * NODE. */
+static int was_deleted(const sim_judge_t *judge, int table, int node,
+                       const char *key)
+{
+    const apr_array_header_t *events = judge->world->events;
+    const int is_shared =
+        sim_schema_is_shared(&judge->world->schema->tables[table]);
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->kind == SIM_EVENT_DELETE && event->table == table &&
+            (event->node == node || is_shared) && event->row &&
+            event->row->key && !strcmp(event->row->key, key))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether the record of a conflict of TABLE at NODE has gone with its
+ * parent, and no application has deleted it: nobody is asked about a record
+ * that the next message deletes anyway. CELLS are its origin, its id there, and
+ * its key here; one of several columns is not looked for. */
+static int has_gone(const sim_judge_t *judge, int table, int node,
+                    const char **cells)
+{
+    const sim_event_t event = {.table = table};
+
+    return cells[0] && cells[1] && cells[2] &&
+           judge->world->schema->tables[table].joined < 2 &&
+           sim_judge_may_have_gone(judge, &event) &&
+           !was_deleted(judge, table, node, cells[2]) &&
+           ask(judge, node,
+               "SELECT count(*) FROM communicator_mappings WHERE deleted_at > 0"
+               " AND %s",
+               apr_psprintf(judge->pool,
+                            "local_record_type = 'M%d' AND origin = '%s' AND"
+                            " original_id = '%s'",
+                            table, cells[0], cells[1])) > 0;
+}
+
+/* Return whether a conflict of TABLE at NODE was decided, of a record that has
+ * not gone with its parent. */
+static int is_decided(const sim_judge_t *judge, int table, int node)
+{
+    const apr_array_header_t *rows = sim_node_select(
+        &judge->world->nodes[node].sessions[0],
+        apr_psprintf(judge->pool,
+                     "SELECT origin, original_id, local_record_id FROM"
+                     " communicator_conflicts WHERE model = 'm%d' AND"
+                     " won_value IS NOT NULL AND won_value <> 'null'",
+                     table),
+        3, judge->pool);
+    int i;
+
+    for (i = 0; i < rows->nelts; i++)
+        if (!has_gone(judge, table, node,
+                      APR_ARRAY_IDX(rows, i, const char **)))
+            return 1;
+    return 0;
+}
+
 /* Where a person decides, no conflict of a change is decided before. (One that
  * was, says what has won.) */
 static void judge_held(sim_judge_t *judge, int node)
@@ -256,11 +320,7 @@ static void judge_held(sim_judge_t *judge, int node)
         if (schema->tables[i].holds >> node & 1 &&
             !may_adopt(judge, &schema->tables[i], node) &&
             apr_is_empty_table(judge->world->decided) &&
-            !is_settled_elsewhere(judge, i, node) &&
-            ask(judge, node,
-                "SELECT count(*) FROM communicator_conflicts WHERE model ="
-                " '%s' AND won_value IS NOT NULL AND won_value <> 'null'",
-                apr_psprintf(judge->pool, "m%d", i)))
+            !is_settled_elsewhere(judge, i, node) && is_decided(judge, i, node))
             sim_world_fail(judge->world, "decided",
                            "a conflict of m%d by nobody at %s", i,
                            sim_schema_node_name(node));
