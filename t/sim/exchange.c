@@ -11,6 +11,7 @@
 #include "inbox/after.h"
 #include "inbox/inbox.h"
 #include "inbox/revive.h"
+#include "node/conflict.h"
 #include "operate/parked.h"
 #include "outbox/withheld.h"
 #include "asked.h"
@@ -175,6 +176,7 @@ void sim_exchange_talk(sim_world_t *world, const sim_step_t *step,
     err = open_session(&session, &wire, &transport, pool);
     if (!err)
         err = talk(session, baton, pool);
+    world->asks = err && strstr(cm_error_text(err, pool), CM_CONFLICT_HELD);
     sim_beside_end();
     sim_liar_check(&wire, pool);
     if (wire.fails && !err)

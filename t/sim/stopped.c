@@ -64,9 +64,54 @@ static int receive_one(sim_world_t *world, int node)
     return count_waiting(world, node) < before;
 }
 
+/* Return whether ROW, which is not among AFTER, may have gone with its parent:
+ * a foreign key of NODE deletes it, and the parent is gone, too. */
+static int went_with_parent(const sim_world_t *world, int node,
+                            const sim_row_t *row,
+                            const apr_array_header_t *after)
+{
+    const sim_table_t *table = &world->schema->tables[row->table];
+    int i;
+
+    for (i = 0; i < table->count; i++)
+        if (table->columns[i].kind == SIM_REFERENCE &&
+            table->columns[i].rule[node] == SIM_RULE_CASCADE &&
+            row->values[i] &&
+            !sim_rows_find(after, table->columns[i].parent, row->values[i]))
+            return 1;
+    return 0;
+}
+
+/* Return whether a row about which a person of NODE may be asked, of those
+ * BEFORE, has gone with its parent. */
+static int any_went(sim_world_t *world, int node,
+                    const apr_array_header_t *before)
+{
+    const apr_array_header_t *after = sim_rows_read(
+        &world->nodes[node], world->nodes[node].beside, world->pool);
+    int i;
+
+    for (i = 0; i < before->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(before, i, sim_row_t);
+
+        if (world->schema->tables[row->table].holds >> node & 1 &&
+            !sim_rows_find(after, row->table, row->name) &&
+            went_with_parent(world, node, row, after))
+            return 1;
+    }
+    return 0;
+}
+
+/* A node that has stopped to ask a person about a record does not look whether
+ * a later message of the batch deletes that with its parent; once it parks, the
+ * question ends with the record (docs/convergence.md). */
 void sim_stopped_judge(sim_world_t *world, int node)
 {
-    if (receive_one(world, node) &&
+    const int asks = world->asks;
+    const apr_array_header_t *before = sim_rows_read(
+        &world->nodes[node], world->nodes[node].beside, world->pool);
+
+    if (receive_one(world, node) && !(asks && any_went(world, node, before)) &&
         !strcmp(sim_node_value(world->nodes[node].beside,
                                "SELECT count(*) FROM inbound_messages"
                                " WHERE processed_at IS NULL",

@@ -14,7 +14,8 @@ int sim_stopped_may_ask(const sim_world_t *world);
 int sim_stopped_find(const sim_world_t *world);
 
 /* Let NODE, which had stopped and parks now, receive the next batch; fails if
- * it parks nothing of that. */
+ * it parks nothing of that, unless it had stopped to ask a person about a
+ * record that has gone with its parent. */
 void sim_stopped_judge(sim_world_t *world, int node);
 
 #endif

@@ -67,6 +67,7 @@ typedef struct sim_world_t {
     int jumped;     /* clocks do not tell what was earlier */
     int crowded;    /* two runs are at work at once */
     unsigned stops; /* bits: nodes that stop at what they cannot apply */
+    int asks;       /* the last run ended at a message for a person */
     apr_array_header_t *spread;    /* sim_waiting_t: rows that another node had
                                       when one was restored */
     apr_array_header_t *discarded; /* sim_discarded_t */
