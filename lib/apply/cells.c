@@ -262,6 +262,8 @@ cm_error_t *cm_cells_make(cm_run_t *run, const cm_record_t *record,
 {
     int count = record->table->column_count;
 
+    effect->moves = 0;
+    effect->owed = NULL;
     effect->cells = apr_pcalloc(run->pool, sizeof(*effect->cells) * count);
     effect->writes = apr_pcalloc(run->pool, count);
     effect->raw =

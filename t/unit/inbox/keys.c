@@ -285,6 +285,33 @@ static void test_replaced(cm_store_t *store, apr_pool_t *pool)
            "  also deletes");
 }
 
+/* Of what a key refers to, the first is replaced, and the second by one that is
+ * gone. The new one can come only without what is said of it later. */
+static void test_replaced_and_gone(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = link_node(store, pool);
+
+    (void)inbox_take(
+        node, 0,
+        "[" AUTHOR(1, 3, "one") "," AUTHOR(2, 4, "tag") "," AUTHOR(
+            3, 5, "gone") "," LINK(4, "[\\\"3\\\",\\\"4\\\"]", 1000, 3,
+                                   4, ) "," MESSAGE(5, "author", 5, "delete",
+                                                    2000, , BASE(1000)) "]",
+        pool);
+    is_int(
+        inbox_take(
+            node, 5,
+            "[" AUTHOR(6, 7, "two") "," MESSAGE(
+                7, "author", 7, "update", 2000, NONE("name"),
+                BASE(1000)) "," LINK(8, "[\\\"3\\\",\\\"4\\\"]", 3000, 7, 5,
+                                     ",\"action\":\"update\"" BASE(1000)) "]",
+            pool),
+        2, "%s: a row whose key refers to a new record and a deleted one",
+        database_of(store));
+    is_str(inbox_value(node, "SELECT count(*) FROM links", pool), "0",
+           "  is deleted");
+}
+
 #define NAMED(id, origin, original, action, clock, more)                       \
     "{\"id\":" #id ",\"origin\":\"" origin "\",\"original_id\":" #original     \
     ",\"action\":\"" action "\",\"clock\":" #clock more "}"
@@ -367,6 +394,7 @@ int main(void)
     database_each("judged", test_judged);
     database_each("made again", test_made_again);
     database_each("replaced", test_replaced);
+    database_each("replaced, and gone", test_replaced_and_gone);
     database_each("moved", test_moved);
     database_each("moved, in two batches", test_moved_apart);
     apr_terminate();
