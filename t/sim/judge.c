@@ -479,6 +479,7 @@ static void judge_value(sim_judge_t *judge, const sim_event_t *event)
           was_altered(table) || table->leaves)) ||
         sim_judge_was_withheld(judge, event->table) ||
         sim_judge_has_gone_for_another(judge, event) ||
+        sim_judge_went_by_filter(judge, event) ||
         was_taken_for_another(judge, event) ||
         was_decided_at_once(judge, event->table) ||
         sim_judge_was_dropped(judge, table, event->column))

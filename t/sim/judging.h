@@ -130,6 +130,13 @@ void sim_judge_spared(const sim_judge_t *judge, const sim_event_t *event);
  * (deletes=no), is there as it was. */
 void sim_judge_stayed(const sim_judge_t *judge, const sim_event_t *end);
 
+/* Return whether the record of EVENT may have ended later by the row filter of
+ * a node that lacks the column of EVENT, and knew the value, or seems to
+ * (leave=delete). That is as if that node had deleted it: when the row there
+ * matches again, it is a new record, without the value. */
+int sim_judge_went_by_filter(const sim_judge_t *judge,
+                             const sim_event_t *event);
+
 /* --- judge_discarded.c --- */
 
 /* Add to what waits the records that may differ, as a message was discarded. */
