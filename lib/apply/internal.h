@@ -145,22 +145,22 @@ typedef struct cm_record_t {
     struct cm_record_t *earlier; /* the life of a shared key before this one, of
                                     those in this run; NULL: none */
     struct cm_record_t *twin;    /* the same by match=, earlier; or NULL */
+    struct cm_record_t *former;  /* has the row that match= finds, and is to be
+                                    deleted by this run; or NULL */
     cm_match_e match;
     const cm_row_t *row;               /* never NULL */
     const cm_here_t *here;             /* NULL until it is read */
     const cm_effect_t *effect;         /* NULL: none, or not yet */
     const apr_array_header_t *kept;    /* cm_conflict_t: of an effect that was
                                           partial; NULL: none */
-    const apr_array_header_t *decided; /* cm_decided_t: of effects that were
-                                          written; NULL: none */
+    const apr_array_header_t *decided; /* cm_decided_t, of written effects */
     const cm_error_t *error; /* why the last effect could not be written */
     int fast;                /* its only message goes the fast way (fast.c) */
     const cm_mapping_t *judged; /* ... which this mapping has shown */
     int renamed;         /* it has the row of the one that it continues */
     const char *new_key; /* instead of the key at its origin; or NULL */
     int alone;           /* written alone: take its id from a stale mapping */
-    const cm_error_t *lacks; /* what it waited for before the attempt to write
-                                it together with others */
+    const cm_error_t *lacks; /* what it waited for before it joined others */
     int aim;         /* the tasks before it are to be done by this attempt */
     int in_no_cycle; /* this attempt to break a cycle failed */
     int releases;    /* what refers to its row lets go of it first */
@@ -318,8 +318,8 @@ cm_error_t *cm_rename_give_row(cm_run_t *run, const cm_task_t *task,
 
 /* --- takeover.c --- */
 
-/* Let records have the rows of those that had their shared keys before, where
- * foreign keys refuse the deletes of these. *MOVED is increased by them. */
+/* Let records have the rows of those that had their keys before, where foreign
+ * keys refuse the deletes of these. *MOVED is increased by them. */
 cm_error_t *cm_takeover_rows(int *moved, cm_run_t *run,
                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 

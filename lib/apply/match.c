@@ -358,19 +358,52 @@ static cm_error_t *name_twice(cm_run_t *run, cm_record_t *record,
     return NULL;
 }
 
+/* *WAITS: before the same peer sent RECORD, it deleted that of MAPPING, and
+ * this is parked. What it has made since then is another record. */
+static cm_error_t *delete_waits(int *waits, cm_run_t *run,
+                                const cm_record_t *record,
+                                const cm_mapping_t *mapping, apr_pool_t *pool)
+{
+    const cm_datum_t arguments[] = {
+        cm_datum_text(run->peer), cm_datum_text(record->entry->model->name),
+        cm_datum_text(mapping->identity.origin),
+        cm_datum_text(mapping->identity.original_id)};
+    const cm_task_t *first = CM_NTH(record->tasks, 0, const cm_task_t);
+    cm_rows_t *rows;
+
+    CM_TRY(cm_statement_select(
+        &rows, run->node->store,
+        apr_psprintf(pool,
+                     "SELECT id FROM inbound_messages WHERE peer = %%s"
+                     " AND model = %%s AND origin = %%s AND original_id = %%s"
+                     " AND action = 'delete' AND processed_at IS NULL"
+                     " AND id < %" APR_INT64_T_FMT " LIMIT 1",
+                     first->message->id),
+        arguments, 4, pool));
+    *waits = rows->count > 0;
+    return NULL;
+}
+
 /* Adopt the row that RECORD matches, which has MAPPING (NULL: none). But two
- * records of one origin are different ones, and a record that a message of this
- * run deletes makes room for its successor. */
+ * records of one origin are different ones, and a record that a message
+ * deletes, of this run or a parked one, makes room for its successor. */
 static cm_error_t *adopt(cm_run_t *run, cm_record_t *record,
                          const cm_mapping_t *mapping, apr_pool_t *pool)
 {
     cm_entry_t *named;
+    int waits;
 
     if (!mapping)
         return NULL;
     named = cm_directory_get(run, record->entry->model, mapping->identity);
-    if (!strcmp(mapping->identity.origin, record->entry->identity.origin) ||
-        (named->record && is_dying(named->record))) {
+    waits = named->record && is_dying(named->record);
+    if (waits)
+        record->former = named->record;
+    else if (strcmp(mapping->identity.origin, record->entry->identity.origin))
+        CM_TRY(delete_waits(&waits, run, record, mapping, pool));
+    else
+        waits = 1;
+    if (waits) {
         let_go(run, record);
         return NULL;
     }

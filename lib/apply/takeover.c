@@ -6,7 +6,8 @@
  *
  * So it is where a key, shared or not, was changed and changed back: the delete
  * waits for the record that continues its own in the end (heirs.c), which has
- * its key. */
+ * its key. And so it is where a record is made again that match= finds, as it
+ * does where a key is a reference. */
 #include "apply/heirs_internal.h"
 
 #include <string.h>
@@ -115,6 +116,32 @@ static cm_error_t *take_row(int *moved, cm_run_t *run, const cm_task_t *task,
     return cm_missing_note(run->node, task->table->model, ids, pool);
 }
 
+/* Return whether RECORD, which match= finds in a row, can have the key of that
+ * row: it is what was matched, or the database gives it. */
+static int can_have_key(cm_run_t *run, const cm_record_t *record)
+{
+    const cm_model_t *model = record->table->model;
+
+    return cm_settings_model_key_travels(model)
+               ? model->columns.match == model->columns.key
+               : !cm_cells_key(run, record);
+}
+
+/* Return the record whose row is all that RECORD lacks: the life before its
+ * own, or what match= finds, whose delete was refused. Else NULL. */
+static cm_record_t *refused_before(cm_run_t *run, const cm_record_t *record)
+{
+    cm_record_t *earlier = record->earlier, *former = record->former;
+
+    if (earlier && has_row(earlier, CM_REJECTED))
+        return earlier;
+    return former && has_row(former, CM_REJECTED) && record->error &&
+                   record->error->code == CM_REJECTED &&
+                   can_have_key(run, record)
+               ? former
+               : NULL;
+}
+
 cm_error_t *cm_takeover_rows(int *moved, cm_run_t *run,
                              apr_pool_t *scratch_pool)
 {
@@ -122,14 +149,13 @@ cm_error_t *cm_takeover_rows(int *moved, cm_run_t *run,
 
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
-        cm_record_t *earlier = record->earlier;
+        cm_record_t *before = refused_before(run, record);
         const cm_task_t *task = back_to(run, record);
 
         if (task)
             CM_TRY(take_row(moved, run, task, record, scratch_pool));
-        else if (earlier && has_row(earlier, CM_REJECTED) &&
-                 (task = begin_of(record)))
-            CM_TRY(take_row(moved, run, task, earlier, scratch_pool));
+        else if (before && (task = begin_of(record)))
+            CM_TRY(take_row(moved, run, task, before, scratch_pool));
     }
     return NULL;
 }

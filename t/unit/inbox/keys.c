@@ -3,7 +3,10 @@
  * refer to another record, which a second record has after the first. */
 #include "../inbox.h"
 
+#include <string.h>
+
 #include <apr_general.h>
+#include <apr_strings.h>
 
 #include "base/buffer.h"
 #include "store/dialect.h"
@@ -196,6 +199,153 @@ static void test_made_again(cm_store_t *store, apr_pool_t *pool)
                        " ON CAST(n.detail_id AS char(1)) = m.local_record_id",
                        pool),
            "detail", "  and what refers to it is sent again");
+}
+
+#define NOTE_OF(id, action, clock, detail)                                     \
+    MESSAGE(id, "note", 8, action, clock, "\\\"detail_id\\\":99",              \
+            ",\"refs\":{\"detail_id\":[\"detail\"," detail "]}")
+
+/* Make a node where a foreign key of notes leads to details, and an author. The
+ * details have KEY: author_id, or a number (match= finds them by author_id). */
+static cm_node_t *note_node(cm_store_t *store, const char *key,
+                            apr_pool_t *pool)
+{
+    cm_database_e database = cm_dialect_of_store(store)->database;
+    const int numbered = !strcmp(key, "number");
+    cm_settings_t *settings = detail_settings(pool);
+    cm_model_t *model = inbox_model(settings, "detail");
+    cm_node_t *node;
+
+    if (numbered) {
+        APR_ARRAY_IDX(model->columns.key, 0, const char *) = key;
+        model->columns.match = apr_array_make(pool, 1, sizeof(const char *));
+        APR_ARRAY_PUSH(model->columns.match, const char *) = "author_id";
+    }
+    database_run(
+        store, apr_psprintf(pool,
+                            "CREATE TABLE details (%sauthor_id integer NOT"
+                            " NULL %s, body varchar(40))",
+                            !numbered                ? ""
+                            : database == CM_PGSQL   ? "number serial PRIMARY"
+                                                       " KEY, "
+                            : database == CM_SQLITE3 ? "number integer"
+                                                       " PRIMARY KEY, "
+                                                     : "number integer PRIMARY"
+                                                       " KEY AUTO_INCREMENT, ",
+                            numbered ? "UNIQUE" : "PRIMARY KEY"));
+    database_run(store,
+                 apr_psprintf(pool,
+                              "CREATE TABLE notes (id integer NOT NULL PRIMARY"
+                              " KEY, detail_id integer NOT NULL,"
+                              " FOREIGN KEY (detail_id)"
+                              " REFERENCES details (%s))",
+                              key));
+    node = inbox_node(store, settings, pool);
+    (void)inbox_take(node, 0, "[" AUTHOR(1, 3, "one") "]", pool);
+    return node;
+}
+
+/* A record whose key refers to another one is deleted (DELETE) and made again
+ * at the peer. A note, which the peer gives the new one, refuses the delete
+ * here. It comes with the rest, or (APART) before it. */
+static void test_refused_by(cm_node_t *node, const char *delete, int apart,
+                            apr_pool_t *pool)
+{
+    const char *rest =
+        DETAIL(5, 6, "second") "," NOTE_OF(6, "update", 9000000000000009, "6");
+    cm_receipt_t *receipt;
+
+    if (apart)
+        is_int(inbox_take(node, 3, apr_pstrcat(pool, "[", delete, "]", NULL),
+                          pool),
+               0, "%s: a note refuses a delete", database_of(node->store));
+    (void)inbox_take(node, apart ? 4 : 3,
+                     apr_pstrcat(pool, "[", apart ? "" : delete,
+                                 apart ? "" : ",", rest, "]", NULL),
+                     pool);
+    database_must(cm_inbox_retry(&receipt, node, "there", pool));
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM inbound_messages"
+                       " WHERE processed_at IS NULL",
+                       pool),
+           "0", "%s: made again, and its note: nothing is parked",
+           database_of(node->store));
+    is_str(inbox_value(
+               node, "SELECT max(body) FROM details HAVING count(*) = 1", pool),
+           "second", "  it has the row");
+    is_str(inbox_value(node,
+                       "SELECT original_id FROM communicator_mappings WHERE"
+                       " local_record_type = 'detail' AND deleted_at = 0",
+                       pool),
+           "6", "  it has one name");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_mappings WHERE"
+                       " local_record_type = 'detail' AND deleted_at > 0",
+                       pool),
+           "1", "  and the one before is deleted");
+}
+
+/* The record was made here. */
+static void test_ours_refused_by(cm_store_t *store, const char *key, int apart,
+                                 apr_pool_t *pool)
+{
+    cm_node_t *node = note_node(store, key, pool);
+
+    database_run(store, "INSERT INTO details (author_id, body)"
+                        " SELECT id, 'first' FROM authors");
+    (void)inbox_take(node, 1, "[" AUTHOR(2, 4, "two") "]", pool);
+    (void)inbox_take(
+        node, 2, "[" NOTE_OF(3, "create", 9000000000000005, "1,\"here\"") "]",
+        pool);
+    test_refused_by(node,
+                    "{\"id\":4,\"origin\":\"here\",\"original_id\":1,"
+                    "\"action\":\"delete\",\"clock\":9000000000000009" BASE(
+                        9000000000000005) ",\"body\":\"{\\\"detail\\\":{}}\"}",
+                    apart, pool);
+}
+
+static void test_ours_refused(cm_store_t *store, apr_pool_t *pool)
+{
+    test_ours_refused_by(store, "author_id", 0, pool);
+}
+
+static void test_ours_refused_apart(cm_store_t *store, apr_pool_t *pool)
+{
+    test_ours_refused_by(store, "author_id", 1, pool);
+}
+
+static void test_matched_refused(cm_store_t *store, apr_pool_t *pool)
+{
+    test_ours_refused_by(store, "number", 0, pool);
+}
+
+static void test_matched_refused_apart(cm_store_t *store, apr_pool_t *pool)
+{
+    test_ours_refused_by(store, "number", 1, pool);
+}
+
+/* The peer has made both. */
+static void test_theirs_refused_by(cm_store_t *store, int apart,
+                                   apr_pool_t *pool)
+{
+    cm_node_t *node = note_node(store, "author_id", pool);
+
+    (void)inbox_take(
+        node, 1,
+        "[" DETAIL(2, 5, "first") "," NOTE_OF(3, "create", 1000, "5") "]",
+        pool);
+    test_refused_by(node, MESSAGE(4, "detail", 5, "delete", 2000, , BASE(1000)),
+                    apart, pool);
+}
+
+static void test_theirs_refused(cm_store_t *store, apr_pool_t *pool)
+{
+    test_theirs_refused_by(store, 0, pool);
+}
+
+static void test_theirs_refused_apart(cm_store_t *store, apr_pool_t *pool)
+{
+    test_theirs_refused_by(store, 1, pool);
 }
 
 #define LINK(id, original, clock, author, tag, more)                           \
@@ -393,6 +543,12 @@ int main(void)
     database_each("defaults", test_defaults);
     database_each("judged", test_judged);
     database_each("made again", test_made_again);
+    database_each("made again, refused", test_ours_refused);
+    database_each("made again, refused, apart", test_ours_refused_apart);
+    database_each("made again, matched", test_matched_refused);
+    database_each("made again, matched, apart", test_matched_refused_apart);
+    database_each("made again there, refused", test_theirs_refused);
+    database_each("made again there, apart", test_theirs_refused_apart);
     database_each("replaced", test_replaced);
     database_each("replaced, and gone", test_replaced_and_gone);
     database_each("moved", test_moved);
