@@ -162,10 +162,27 @@ static const char wanted[] =
     "t.id, t.model, t.origin, t.original_id, t.action, t.body, t.clock,"
     " t.clocks, t.base, t.refs, t.received_at, t.attempts";
 
+/* Message ID could not be read when it came, and was stored as it was received:
+ * read it so again. Returns NULL if BODY is no such message. */
+static cm_message_t *read_again(apr_int64_t id, const cm_datum_t *body,
+                                apr_pool_t *pool)
+{
+    const char *text = apr_pstrcat(pool, "[", body->data, "]", NULL);
+    apr_array_header_t *messages;
+    cm_message_t *message;
+
+    if (cm_message_read_batch(&messages, text, strlen(text), 1, pool) ||
+        messages->nelts != 1)
+        return NULL;
+    message = APR_ARRAY_IDX(messages, 0, cm_message_t *);
+    return message->id == id ? message : NULL;
+}
+
 /* Add the message in a row of WANTED. */
 static cm_item_t *add_row(cm_apply_t *apply, const cm_rows_t *rows, int row)
 {
     cm_message_t *message = apr_pcalloc(apply->pool, sizeof(*message));
+    cm_message_t *received = NULL;
     const cm_datum_t *body = cm_cell(rows, row, 5);
     const char *action = cm_cell_text(rows, row, 4);
     int attempts = (int)cm_cell_number(rows, row, 11);
@@ -182,7 +199,10 @@ static cm_item_t *add_row(cm_apply_t *apply, const cm_rows_t *rows, int row)
         cm_cell_text(rows, row, 7), cm_cell_text(rows, row, 8),
         cm_cell_text(rows, row, 9), apply->pool);
     message->model = cm_cell_text(rows, row, 1);
-    return cm_apply_add(apply, message, cm_cell_number(rows, row, 10),
+    if (message->error && body->data)
+        received = read_again(message->id, body, apply->pool);
+    return cm_apply_add(apply, received ? received : message,
+                        cm_cell_number(rows, row, 10),
                         attempts > 0 ? attempts : 1);
 }
 

@@ -224,7 +224,7 @@ static outcome_e unknown_attribute(liar_t *liar)
 {
     const char *at = liar->count ? strstr(liar->body, "\\\":{\\\"") : NULL;
 
-    if (!at)
+    if (!at || strstr(at, "zz")) /* what was taken is sent on */
         return TRUTH;
     liar->body = put(liar, liar->body, at + 4, 0, "\\\"zz\\\":7,");
     return TAKEN;

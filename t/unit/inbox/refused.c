@@ -439,6 +439,35 @@ static void test_waits_behind(cm_store_t *store, apr_pool_t *pool)
            "both come with the parent");
 }
 
+/* A message that cannot be read is kept as it was received. */
+static void test_as_received(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char why[] = "SELECT error FROM inbound_messages";
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_receipt_t *receipt;
+    const char *reason;
+    cm_node_t *node;
+
+    inbox_tables(store, pool);
+    settings_migrate(store, settings, pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    (void)inbox_take(
+        node, 0,
+        "[" MESSAGE(1, "author", 3, "creete", 1000, TEXT("name", "a"), ) "]",
+        pool);
+    reason = inbox_value(node, why, pool);
+    is_str(reason, "the action is unknown", "%s: a message that cannot be read",
+           database_of(store));
+    database_must(cm_inbox_retry(&receipt, node, "there", pool));
+    is_str(inbox_value(node, why, pool), reason,
+           "  is parked for the same reason when it is retried");
+    database_run(store, "UPDATE inbound_messages SET body ="
+                        " replace(body, 'creete', 'create')");
+    database_must(cm_inbox_retry(&receipt, node, "there", pool));
+    is_str(inbox_value(node, "SELECT name FROM authors", pool), "a",
+           "  and applied once it can be read");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -451,6 +480,7 @@ int main(void)
     database_each("gem", test_gem);
     database_each("waits behind", test_waits_behind);
     database_each("unreadable", test_unreadable);
+    database_each("as received", test_as_received);
     apr_terminate();
     return done_testing();
 }
