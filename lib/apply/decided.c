@@ -41,6 +41,22 @@ int cm_decided_is_theirs(const cm_effect_t *effect, int column,
            decided->here == effect->state->fields[column].clock;
 }
 
+int cm_decided_follow(cm_effect_t *effect, int column, cm_field_t *there,
+                      apr_int64_t base)
+{
+    cm_field_t *here = &effect->state->fields[column];
+
+    if (!cm_decided_is_theirs(effect, column, base))
+        return 0;
+    if (!cm_state_field_wins(there, here))
+        cm_decided_replace(here, there);
+    cm_decided_note(effect, (cm_decided_t){.column = column,
+                                           .seen = there->clock,
+                                           .is_theirs = 1,
+                                           .here = here->clock});
+    return 1;
+}
+
 /* Return what was decided of COLUMN, by EFFECT or one that was written, if the
  * value here has been the winner since: it has the clock of the value that
  * lost, where that was newer. Or NULL. */

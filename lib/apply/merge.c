@@ -149,23 +149,20 @@ static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
     const int unknown = is_upheld(at, task->message, column);
     const apr_int64_t base = unknown ? 0 : base_of(at, task->message, column);
 
-    if (there->clock != incoming->clock ||
-        !cm_state_conflicts(at->effect->state, incoming, column, base))
+    if (there->clock != incoming->clock)
         return NULL;
+    if (!cm_state_conflicts(at->effect->state, incoming, column, base)) {
+        if (there->value.kind != CM_ABSENT && here->clock > base)
+            (void)cm_decided_follow(at->effect, column, there, base);
+        return NULL;
+    }
     if (!ours && is_merged(at, column, there)) {
         if (there->clock == here->clock)
             cm_decided_replace(there, here);
         return NULL;
     }
-    if (cm_decided_is_theirs(at->effect, column, base)) {
-        if (!cm_state_field_wins(there, here))
-            cm_decided_replace(here, there);
-        cm_decided_note(at->effect, (cm_decided_t){.column = column,
-                                                   .seen = there->clock,
-                                                   .is_theirs = 1,
-                                                   .here = here->clock});
+    if (cm_decided_follow(at->effect, column, there, base))
         return NULL;
-    }
     if (is_held(at->record, task) &&
         !cm_sender_decided(at->record, at->effect, task, column) &&
         !cm_sender_returned(at->run, at->record, task, column, here) &&

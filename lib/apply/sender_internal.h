@@ -19,6 +19,12 @@ void cm_decided_replace(cm_field_t *loser, const cm_field_t *winner);
 int cm_decided_is_theirs(const cm_effect_t *effect, int column,
                          apr_int64_t base);
 
+/* Return whether THERE, the value of COLUMN in a message with BASE, follows one
+ * that a person has just taken: it is here then, and the decision is about it,
+ * too. */
+int cm_decided_follow(cm_effect_t *effect, int column, cm_field_t *there,
+                      apr_int64_t base);
+
 /* Return how an older value of this node won in COLUMN; or NULL. */
 const cm_decided_t *cm_decided_upheld(const cm_record_t *record,
                                       const cm_effect_t *effect, int column);

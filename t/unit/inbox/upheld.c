@@ -272,6 +272,34 @@ static void test_taken_beside(cm_store_t *store, apr_pool_t *pool)
            "  beside theirs");
 }
 
+/* A person takes a value that the peer has sent once more, as a change: the
+ * decision is about both messages, and says so. */
+static void test_taken_repeated(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_receipt_t *receipt;
+    cm_node_t *node =
+        hold(&receipt, store,
+             "[" MESSAGE(2, "post", 7, "update", 2000, TEXT("title", "there"),
+                         BASE(1000)) //
+             "," MESSAGE(3, "post", 7, "update", 3000, TEXT("title", "there"),
+                         BASE(2000)) "]",
+             pool);
+
+    is_int(receipt->applied, 0, "%s: a conflict, and the same value again",
+           database_of(store));
+    is_int(inbox_decide(node, 2, CM_DECIDE_THEIRS, pool), 2,
+           "  theirs: both are done");
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "there",
+           "  the value is here");
+    ok(strstr(inbox_value(node,
+                          "SELECT base FROM outbound_messages WHERE"
+                          " changed_columns = '[\"title\"]' ORDER BY seq DESC"
+                          " LIMIT 1",
+                          pool),
+              "\"title\\u001f\":3000") != NULL,
+       "  the peer learns that its last value was known");
+}
+
 /* A delete that says nothing of what its sender knew may follow one about which
  * a person decides. */
 static void test_deleted_twice(cm_store_t *store, apr_pool_t *pool)
@@ -304,6 +332,7 @@ int main(void)
     database_each("brought back, and received", test_returned);
     database_each("ours, and decided there", test_kept_beside);
     database_each("theirs, and decided there", test_taken_beside);
+    database_each("theirs, and the same again", test_taken_repeated);
     database_each("ours, and deleted twice", test_deleted_twice);
     database_each("conflict=NODE, and changed again", test_node_followed);
     apr_terminate();
