@@ -2,11 +2,12 @@
  * bring the whole record. What was changed here by a message that the gem did
  * not have when it wrote its own must not get the gem's older value, and the
  * gem, which has got or will get our whole record, must get it once more. */
-#include "apply/internal.h"
+#include "apply/sender_internal.h"
 
 #include <apr_strings.h>
 
 #include "store/dialect.h"
+#include "record/cast.h"
 #include "outbox/overtaken.h"
 
 /* The messages of so many records are looked for at a time. */
@@ -127,4 +128,69 @@ void cm_concurrent_tell(cm_run_t *run, const cm_record_t *record)
         CM_NTH(record->tasks, 0, cm_task_t)->message->from_gem &&
         clocks_of(run, record))
         cm_forward_state(run, record);
+}
+
+/* A gem brings the whole record. What was changed here and it did not know
+ * stays, and the gem's value of it is kept as a conflict, unless that node is
+ * to win. */
+static void keep_unknown(cm_run_t *run, const cm_record_t *record,
+                         const cm_task_t *task, cm_state_t *incoming)
+{
+    const cm_model_t *model = record->table->model;
+    const int yields = model->conflict == CM_CONFLICT_NODE &&
+                       !strcmp(model->conflict_node, run->peer);
+    int i;
+
+    for (i = 0; i < incoming->count; i++) {
+        const cm_field_t *here = &record->effect->state->fields[i];
+        cm_field_t *there = &incoming->fields[i];
+
+        if (there->value.kind == CM_ABSENT || here->value.kind == CM_ABSENT ||
+            !cm_concurrent_is_unknown(run, record, here->clock))
+            continue;
+        if (yields)
+            cm_conflicts_note(run, record, task->message, i, here, there);
+        else
+            cm_conflicts_note(run, record, task->message, i, there, here);
+        if (!yields)
+            *there = (cm_field_t){.value = {.kind = CM_ABSENT}};
+        task->message->recast |= !yields;
+    }
+}
+
+void cm_concurrent_stamp(cm_run_t *run, const cm_record_t *record,
+                         cm_task_t *task, cm_state_t *incoming)
+{
+    const cm_state_t *state = record->effect->state;
+    cm_message_t *message = task->message;
+    apr_int64_t clock = task->item->arrived;
+    int i;
+
+    if (!task->item->attempts && clock <= state->clock)
+        clock = state->clock + 1;
+    for (i = 0; i < incoming->count; i++) {
+        if (!cm_cast_is_kept(&record->table->columns[i],
+                             incoming->fields[i].value, state->fields[i].value,
+                             run->pool))
+            continue;
+        message->recast |= cm_value_compare(incoming->fields[i].value,
+                                            state->fields[i].value) != 0;
+        incoming->fields[i].value = state->fields[i].value;
+    }
+    cm_state_stamp(incoming, state, clock);
+    keep_unknown(run, record, task, incoming);
+    if (!record->here->exists)
+        incoming->clock = clock;
+    message->clocks = (cm_clocks_t){.clock = clock};
+    message->base = (cm_clocks_t){.clock = 0};
+    for (i = 0; i < incoming->count; i++) {
+        const int field = cm_merge_field_of(record->table, i);
+        const cm_field_t *here = &state->fields[field];
+        const char *name = record->table->columns[i].name;
+
+        if (incoming->fields[field].value.kind != CM_ABSENT)
+            cm_clocks_set(&message->base, name, here->clock, run->pool);
+        else if (here->value.kind != CM_ABSENT)
+            cm_clocks_set(&message->clocks, name, here->clock, run->pool);
+    }
 }

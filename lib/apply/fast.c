@@ -180,6 +180,9 @@ static cm_mapping_t *moved_mapping(cm_run_t *run, const cm_record_t *record)
     int i;
 
     mapping->clocks = (cm_clocks_t){.clock = message->clocks.clock};
+    mapping->clocks.elsewhere = cm_sender_elsewhere(message, table);
+    if (mapping->clocks.elsewhere < cm_clocks_elsewhere(&found->clocks))
+        mapping->clocks.elsewhere = cm_clocks_elsewhere(&found->clocks);
     mapping->changed = 1;
     for (i = 0; i < table->column_count; i++) {
         const char *name = table->columns[i].name;

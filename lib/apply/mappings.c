@@ -77,16 +77,12 @@ static cm_error_t *bury(cm_run_t *run, const cm_chunk_t *chunk,
     CM_TRY(check_unnamed(run, chunk, mapping, pool));
     if (clock <= mapping->clocks.clock)
         clock = mapping->clocks.clock + 1;
-    APR_ARRAY_PUSH(run->burials, cm_burial_t) =
-        (cm_burial_t){.model = model,
-                      .mapping = *mapping,
-                      .clock = clock,
-                      .base = mapping->clocks.clock,
-                      .unsent = 1};
+    APR_ARRAY_PUSH(run->burials, cm_burial_t) = (cm_burial_t){
+        .model = model, .mapping = *mapping, .clock = clock, .unsent = 1};
     APR_ARRAY_PUSH(run->graves, cm_grave_t) =
         (cm_grave_t){model, mapping->local_id, mapping->identity};
-    mapping->deleted_at = mapping->clocks.clock = clock;
-    mapping->clocks.older = NULL;
+    mapping->deleted_at = clock;
+    mapping->clocks = (cm_clocks_t){.clock = clock};
     return NULL;
 }
 
@@ -138,8 +134,8 @@ static cm_error_t *end_earlier_lives(cm_run_t *run, const cm_chunk_t *chunk,
         mapping =
             apr_pmemdup(scratch_pool, record->row->earlier, sizeof(*mapping));
         mapping->local_id = NULL;
-        mapping->clocks.older = NULL;
         mapping->deleted_at = mapping->clocks.clock;
+        mapping->clocks = (cm_clocks_t){.clock = mapping->deleted_at};
         mapping->changed = 1;
         APR_ARRAY_PUSH(ended, cm_mapping_t *) = mapping;
     }

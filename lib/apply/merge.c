@@ -7,7 +7,6 @@
 #include <apr_strings.h>
 
 #include "base/clock.h"
-#include "record/cast.h"
 #include "record/reference.h"
 
 /* A record that is being merged. */
@@ -295,80 +294,11 @@ static cm_error_t *check_conflicts(const merging_t *at, const cm_task_t *task,
     return NULL;
 }
 
-/* Return where the value of column I of TABLE is in a state: a column that
- * names a model is part of the reference. */
-static int field_of(const cm_table_t *table, int i)
+int cm_merge_field_of(const cm_table_t *table, int i)
 {
     const cm_column_t *reference = table->columns[i].names;
 
     return reference ? (int)(reference - table->columns) : i;
-}
-
-/* A gem brings the whole record. What was changed here and it did not know
- * stays, and the gem's value of it is kept as a conflict, unless that node is
- * to win. */
-static void keep_unknown(const merging_t *at, const cm_task_t *task,
-                         cm_state_t *incoming)
-{
-    const cm_model_t *model = at->record->table->model;
-    const int yields = model->conflict == CM_CONFLICT_NODE &&
-                       !strcmp(model->conflict_node, at->run->peer);
-    int i;
-
-    for (i = 0; i < incoming->count; i++) {
-        const cm_field_t *here = &at->effect->state->fields[i];
-        cm_field_t *there = &incoming->fields[i];
-
-        if (there->value.kind == CM_ABSENT || here->value.kind == CM_ABSENT ||
-            !cm_concurrent_is_unknown(at->run, at->record, here->clock))
-            continue;
-        if (yields)
-            note_conflict(at, task, i, here, there);
-        else
-            note_conflict(at, task, i, there, here);
-        if (!yields)
-            *there = (cm_field_t){.value = {.kind = CM_ABSENT}};
-        task->message->recast |= !yields;
-    }
-}
-
-/* A gem's message has neither clocks nor a base: set both, so that from here on
- * it is like any other. */
-static void stamp_gem(const merging_t *at, cm_task_t *task,
-                      cm_state_t *incoming)
-{
-    const cm_state_t *state = at->effect->state;
-    cm_message_t *message = task->message;
-    apr_int64_t clock = task->item->arrived;
-    int i;
-
-    if (!task->item->attempts && clock <= state->clock)
-        clock = state->clock + 1;
-    for (i = 0; i < incoming->count; i++) {
-        if (!cm_cast_is_kept(&at->record->table->columns[i],
-                             incoming->fields[i].value, state->fields[i].value,
-                             at->run->pool))
-            continue;
-        message->recast |= cm_value_compare(incoming->fields[i].value,
-                                            state->fields[i].value) != 0;
-        incoming->fields[i].value = state->fields[i].value;
-    }
-    cm_state_stamp(incoming, state, clock);
-    keep_unknown(at, task, incoming);
-    if (!at->record->here->exists)
-        incoming->clock = clock;
-    message->clocks = (cm_clocks_t){.clock = clock};
-    message->base = (cm_clocks_t){.clock = 0};
-    for (i = 0; i < incoming->count; i++) {
-        const int field = field_of(at->record->table, i);
-        const cm_field_t *here = &state->fields[field];
-        const char *name = at->record->table->columns[i].name;
-
-        if (incoming->fields[field].value.kind != CM_ABSENT)
-            cm_clocks_set(&message->base, name, here->clock, at->run->pool);
-        else if (here->value.kind != CM_ABSENT)
-            cm_clocks_set(&message->clocks, name, here->clock, at->run->pool);
-    }
 }
 
 /* Refuse a clock that is far ahead, unless a person has taken the message. */
@@ -391,6 +321,27 @@ static cm_error_t *check_clock(const merging_t *at, const cm_task_t *task)
         at->run->peer, message->id);
 }
 
+/* Note in INCOMING the clock of columns that are not here. A new record whose
+ * message has none is known as it is. */
+static void read_elsewhere(const merging_t *at, const cm_task_t *task,
+                           cm_state_t *incoming)
+{
+    incoming->elsewhere = cm_sender_elsewhere(task->message, at->record->table);
+    if (incoming->elsewhere > incoming->clock || /* a gem changed nothing */
+        (!incoming->elsewhere && !at->effect->state->clock))
+        incoming->elsewhere = incoming->clock;
+}
+
+/* Return whether MESSAGE, which brings INCOMING, changes what is not here, of a
+ * record that lives: another node may have that, and need it, even if there are
+ * newer changes. */
+static int is_for_others(const cm_state_t *state, const cm_message_t *message,
+                         const cm_state_t *incoming)
+{
+    return !state->deleted_at && message->has_base &&
+           incoming->elsewhere == incoming->clock;
+}
+
 static cm_error_t *merge_task(const merging_t *at, int i)
 {
     cm_task_t *task = CM_NTH(at->record->tasks, i, cm_task_t);
@@ -409,10 +360,13 @@ static cm_error_t *merge_task(const merging_t *at, int i)
         CM_TRY(check_clock(at, task));
     incoming = cm_apply_read_task(at->run, task);
     if (task->message->from_gem && !effect->state->deleted_at)
-        stamp_gem(at, task, incoming);
+        cm_concurrent_stamp(at->run, at->record, task, incoming);
+    read_elsewhere(at, task, incoming);
     CM_TRY(check_conflicts(at, task, incoming));
-    effect->changed[i] = (char)(cm_state_join(effect->state, incoming) ||
-                                effect->republish->nelts > republished);
+    effect->changed[i] =
+        (char)(cm_state_join(effect->state, incoming) ||
+               effect->republish->nelts > republished ||
+               is_for_others(effect->state, task->message, incoming));
     return NULL;
 }
 
@@ -423,10 +377,14 @@ static cm_clocks_t clocks_of_state(const cm_table_t *table,
     cm_clocks_t clocks = {.clock = state->clock};
     int i;
 
+    if (!state->deleted_at)
+        clocks.elsewhere = state->elsewhere;
+
     for (i = 0; i < state->count && !state->deleted_at; i++) {
         if (cm_table_settable(table, table->columns[i].name) >= 0)
             cm_clocks_set(&clocks, table->columns[i].name,
-                          state->fields[field_of(table, i)].clock, pool);
+                          state->fields[cm_merge_field_of(table, i)].clock,
+                          pool);
     }
     return clocks;
 }

@@ -50,6 +50,7 @@ static cm_here_t *begin_here(cm_run_t *run, const cm_record_t *record,
     }
     if (mapping) {
         here->state->clock = mapping->clocks.clock;
+        here->state->elsewhere = cm_clocks_elsewhere(&mapping->clocks);
         here->state->deleted_at = mapping->deleted_at;
     }
     return here;

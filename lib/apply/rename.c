@@ -272,7 +272,6 @@ static void end_former(cm_run_t *run, const cm_task_t *task,
             .model = model,
             .mapping = *found,
             .clock = mapping->deleted_at,
-            .base = base,
             /* the message forwarded will name the identity that stayed */
             .by = apr_pmemdup(run->pool, &task->message->counterpart,
                               sizeof(cm_identity_t)),

@@ -19,7 +19,27 @@ apr_int64_t cm_sender_base(const cm_message_t *message, const char *column)
     clock = apr_hash_get(message->base.older, column, APR_HASH_KEY_STRING);
     if (clock)
         return *clock;
-    return message->action == CM_DELETE ? message->base.clock : 0;
+    return message->action == CM_DELETE ? cm_clocks_elsewhere(&message->base)
+                                        : 0;
+}
+
+apr_int64_t cm_sender_elsewhere(const cm_message_t *message,
+                                const cm_table_t *table)
+{
+    const apr_array_header_t *attributes = message->attributes;
+    apr_int64_t newest = 0;
+    int named = 0, i;
+
+    for (i = 0; attributes && i < attributes->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(attributes, i, cm_attribute_t).name;
+        const apr_int64_t clock = cm_clocks_of(&message->clocks, name);
+
+        named |= clock == message->clocks.clock;
+        if (clock > newest && cm_table_settable(table, name) < 0)
+            newest = clock;
+    }
+    return named || message->action == CM_DELETE ? newest
+                                                 : message->clocks.clock;
 }
 
 int cm_sender_has_seen(const cm_message_t *message, const char *column,

@@ -39,6 +39,20 @@ apr_int64_t cm_decided_clock(const cm_record_t *record,
 void cm_decided_keep(const cm_record_t *record, const cm_effect_t *effect,
                      const cm_message_t *message, cm_state_t *incoming);
 
+/* --- concurrent.c --- */
+
+/* The message of TASK, which brings INCOMING for RECORD, is a gem's, and has
+ * neither clocks nor a base: set both, so that from here on it is like any
+ * other. */
+void cm_concurrent_stamp(cm_run_t *run, const cm_record_t *record,
+                         cm_task_t *task, cm_state_t *incoming);
+
+/* --- merge.c --- */
+
+/* Return where the value of column I of TABLE is in a state: a column that
+ * names a model is part of the reference. */
+int cm_merge_field_of(const cm_table_t *table, int i);
+
 /* --- sender.c --- */
 
 /* Return whether MESSAGE changed COLUMN, rather than to name its value. */
@@ -47,6 +61,11 @@ int cm_sender_changed(const cm_message_t *message, const char *column);
 /* Return the clock that COLUMN had at the sender before MESSAGE changed it, or
  * deleted the record. */
 apr_int64_t cm_sender_base(const cm_message_t *message, const char *column);
+
+/* Return the clock of the newest change in MESSAGE of a column that TABLE does
+ * not have; 0: it brings none. */
+apr_int64_t cm_sender_elsewhere(const cm_message_t *message,
+                                const cm_table_t *table);
 
 /* Return whether who made MESSAGE decided a conflict of COLUMN, and knew its
  * value of clock HERE. */

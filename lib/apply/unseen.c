@@ -42,7 +42,6 @@ static cm_error_t *bury(cm_run_t *run, cm_entry_t *entry, apr_pool_t *pool)
             (cm_burial_t){.model = entry->model,
                           .mapping = *was,
                           .clock = mapping->deleted_at,
-                          .base = was->clocks.clock,
                           .unsent = 1};
     mapping->clocks = (cm_clocks_t){.clock = mapping->deleted_at};
     mapping->local_id = NULL;

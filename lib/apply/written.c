@@ -30,7 +30,6 @@ static void note_burial(cm_run_t *run, const cm_record_t *record)
         (cm_burial_t){.model = record->table->model,
                       .mapping = *mapping,
                       .clock = effect->state->deleted_at,
-                      .base = record->here->state->clock,
                       .by = by,
                       .heir = effect->mapping.heir};
 }

@@ -138,10 +138,9 @@ static cm_error_t *keep_row(const work_t *work, const cm_model_t *model,
 {
     apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_mapping_t *));
 
-    if (clock > mapping->clocks.clock)
-        mapping->clocks.clock = clock;
-    mapping->clocks.older = NULL;
-    mapping->deleted_at = mapping->clocks.clock;
+    mapping->deleted_at =
+        clock > mapping->clocks.clock ? clock : mapping->clocks.clock;
+    mapping->clocks = (cm_clocks_t){.clock = mapping->deleted_at};
     mapping->changed = 1;
     APR_ARRAY_PUSH(one, cm_mapping_t *) = mapping;
     CM_TRY(cm_mapping_save(work->node, one, pool));

@@ -72,8 +72,33 @@ static cm_error_t *add_aliases(apr_array_header_t *graves, int first,
     return NULL;
 }
 
-static void add_delete(cm_bulk_t *list, const grave_t *grave, apr_int64_t seq,
-                       apr_pool_t *pool)
+/* Set *TEXT to the base that says what is known here of each column of the
+ * record in BURIAL. */
+static cm_error_t *base_of(const char **text, cm_node_t *node,
+                           const cm_burial_t *burial, apr_pool_t *pool)
+{
+    const cm_clocks_t *clocks = &burial->mapping.clocks;
+    cm_clocks_t base = {clocks->clock, apr_hash_make(pool),
+                        cm_clocks_elsewhere(clocks)};
+    const cm_table_t *table;
+    int i;
+
+    CM_TRY(cm_node_table(&table, node, burial->model, pool));
+    for (i = 0; i < table->column_count; i++) {
+        apr_int64_t clock = cm_clocks_of(clocks, table->columns[i].name);
+
+        if (table->columns[i].carried)
+            apr_hash_set(base.older, table->columns[i].name,
+                         APR_HASH_KEY_STRING,
+                         apr_pmemdup(pool, &clock, sizeof(clock)));
+    }
+    *text = cm_clocks_base(&base, pool);
+    return NULL;
+}
+
+static cm_error_t *add_delete(cm_bulk_t *list, cm_node_t *node,
+                              const grave_t *grave, apr_int64_t seq,
+                              apr_pool_t *pool)
 {
     const cm_burial_t *burial = grave->burial;
     cm_append_t message =
@@ -84,9 +109,10 @@ static void add_delete(cm_bulk_t *list, const grave_t *grave, apr_int64_t seq,
     message.seq = seq;
     message.changed = NULL;
     message.clock = burial->clock;
-    message.base = apr_psprintf(pool, "%" APR_INT64_T_FMT, burial->base);
+    CM_TRY(base_of(&message.base, node, burial, pool));
     message.refs = cm_message_write_refs(&names, pool);
     cm_append_add(list, &message);
+    return NULL;
 }
 
 /* Return whether the delete of GRAVE has been written, or sent by the peer that
@@ -117,7 +143,7 @@ static cm_error_t *write_graves(apr_int64_t *last_seq, cm_node_t *node,
         const grave_t *grave = &APR_ARRAY_IDX(graves, i, grave_t);
 
         if (!is_sent(grave, is_hub))
-            add_delete(list, grave, ++*last_seq, pool);
+            CM_TRY(add_delete(list, node, grave, ++*last_seq, pool));
     }
     return cm_append_write(NULL, node, list, pool);
 }

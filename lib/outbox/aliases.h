@@ -11,8 +11,9 @@
  * as it was captured. */
 typedef struct cm_burial_t {
     const cm_model_t *model;
-    cm_mapping_t mapping;    /* of the identity that stayed, as stored */
-    apr_int64_t clock, base; /* of the delete */
+    cm_mapping_t mapping;    /* of the identity that stayed, as stored: the
+                                delete says that its clocks are known here */
+    apr_int64_t clock;       /* of the delete */
     const cm_identity_t *by; /* the identity in the peer's delete; NULL: it was
                                 deleted here */
     cm_identity_t heir;      /* which continues it; original_id NULL: none */

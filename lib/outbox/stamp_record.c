@@ -35,18 +35,14 @@ static void bury(cm_stamp_t *stamp, cm_stamp_model_t *group,
                  cm_mapping_t *mapping, apr_int64_t clock)
 {
     if (mapping->stored && group->model->columns.match->nelts)
-        APR_ARRAY_PUSH(stamp->burials, cm_burial_t) =
-            (cm_burial_t){.model = group->model,
-                          .mapping = *mapping,
-                          .clock = clock,
-                          .base = mapping->clocks.clock};
+        APR_ARRAY_PUSH(stamp->burials, cm_burial_t) = (cm_burial_t){
+            .model = group->model, .mapping = *mapping, .clock = clock};
     apr_hash_set(group->alive, mapping->local_id, APR_HASH_KEY_STRING, NULL);
     cm_id_set_add(group->reused, mapping->local_id);
     note_lost(stamp, group, mapping);
     mapping->local_id = NULL;
     mapping->deleted_at = clock;
-    mapping->clocks.clock = clock;
-    mapping->clocks.older = NULL;
+    mapping->clocks = (cm_clocks_t){.clock = clock};
     touch(stamp, mapping);
 }
 
@@ -71,6 +67,16 @@ static cm_mapping_t *begin_life(cm_stamp_t *stamp, cm_stamp_model_t *group,
     apr_hash_set(group->alive, local_id, APR_HASH_KEY_STRING, mapping);
     touch(stamp, mapping);
     return mapping;
+}
+
+static int is_create(const cm_stamp_row_t *row)
+{
+    return row->action && !strcmp(row->action, "create");
+}
+
+static int is_delete(const cm_stamp_row_t *row)
+{
+    return row->action && !strcmp(row->action, "delete");
 }
 
 /* A record without a clock was only referred to. */
@@ -170,39 +176,44 @@ static apr_int64_t known_until(const cm_stamp_t *stamp,
     return row->clock && met_at >= row->clock ? row->clock - 1 : met_at;
 }
 
-/* Return the clocks that the changed columns had; one number if all are equal.
- */
-static const char *base_text(const cm_stamp_t *stamp, const cm_stamp_row_t *row,
-                             const cm_clocks_t *clocks)
+/* Set BASE to the clocks that the columns changed by ROW had. */
+static void read_base(cm_clocks_t *base, const cm_stamp_t *stamp,
+                      const cm_stamp_row_t *row, const cm_clocks_t *clocks)
 {
-    apr_pool_t *pool = stamp->pool;
-    cm_clocks_t base = {0, apr_hash_make(pool)};
-    int first = 1, equal = !row->seen;
     apr_hash_index_t *at;
     apr_int64_t *clock;
 
-    if (!clocks->older && !row->seen)
-        return apr_psprintf(pool, "%" APR_INT64_T_FMT,
-                            known_until(stamp, row, clocks->clock));
-    for (at = apr_hash_first(pool, changed_columns(row, pool)); at;
-         at = apr_hash_next(at)) {
+    for (at = apr_hash_first(stamp->pool, changed_columns(row, stamp->pool));
+         at; at = apr_hash_next(at)) {
         const char *column = apr_hash_this_key(at);
 
         if (!is_carried(row->group->table, column))
             continue;
-        clock = apr_palloc(pool, sizeof(*clock));
+        clock = apr_palloc(stamp->pool, sizeof(*clock));
         *clock = known_until(stamp, row, cm_clocks_of(clocks, column));
-        equal = equal && (first || *clock == base.clock);
-        first = 0;
-        base.clock = *clock;
-        apr_hash_set(base.older, column, APR_HASH_KEY_STRING, clock);
+        if (!apr_hash_count(base->older) || *clock > base->clock)
+            base->clock = *clock;
+        apr_hash_set(base->older, column, APR_HASH_KEY_STRING, clock);
     }
-    if (first)
-        base.clock = clocks->clock;
-    if (first || equal)
-        return apr_psprintf(pool, "%" APR_INT64_T_FMT, base.clock);
-    if (row->seen)
-        add_seen(&base, row->seen, pool);
+}
+
+/* Return the clocks that the changed columns had; one number if all are equal.
+ * A delete also says what is known here of other columns. */
+static const char *base_text(const cm_stamp_t *stamp, const cm_stamp_row_t *row,
+                             const cm_clocks_t *clocks)
+{
+    apr_pool_t *pool = stamp->pool;
+    cm_clocks_t base = {.clock = known_until(stamp, row, clocks->clock)};
+
+    if (is_delete(row))
+        base.elsewhere = known_until(stamp, row, cm_clocks_elsewhere(clocks));
+    if (!clocks->older && !clocks->elsewhere && !row->seen)
+        return cm_clocks_base(&base, pool);
+    base.older = apr_hash_make(pool);
+    read_base(&base, stamp, row, clocks);
+    if (!row->seen || !apr_hash_count(base.older))
+        return cm_clocks_base(&base, pool);
+    add_seen(&base, row->seen, pool);
     return cm_clocks_text(&base, pool);
 }
 
@@ -234,16 +245,6 @@ static void name_heir(cm_stamp_row_t *row)
 
     if (mapping && mapping->clocks.clock)
         row->counterpart = mapping->identity;
-}
-
-static int is_create(const cm_stamp_row_t *row)
-{
-    return row->action && !strcmp(row->action, "create");
-}
-
-static int is_delete(const cm_stamp_row_t *row)
-{
-    return row->action && !strcmp(row->action, "delete");
 }
 
 /* Note that OWNER (NULL: nobody) had the former key of ROW, and HEIR has the
@@ -287,7 +288,8 @@ static cm_mapping_t *mapping_of(cm_stamp_t *stamp, cm_stamp_row_t *row)
 static void move_clocks(cm_stamp_t *stamp, const cm_stamp_row_t *row,
                         cm_clocks_t *clocks, apr_int64_t clock)
 {
-    cm_clocks_t moved = {clock, NULL};
+    cm_clocks_t moved = {.clock = clock,
+                         .elsewhere = cm_clocks_elsewhere(clocks)};
     const cm_table_t *table = row->group->table;
     int i;
 
@@ -372,7 +374,7 @@ static void stamp_change(cm_stamp_t *stamp, cm_stamp_row_t *row,
 /* Return CLOCKS as others that can be changed: an earlier row has the same. */
 static cm_clocks_t copy_of(const cm_clocks_t *clocks, apr_pool_t *pool)
 {
-    cm_clocks_t copy = {clocks->clock, NULL};
+    cm_clocks_t copy = {.clock = clocks->clock, .elsewhere = clocks->elsewhere};
     apr_hash_index_t *at;
 
     if (clocks->older)

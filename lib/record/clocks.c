@@ -30,6 +30,18 @@ static int put(apr_hash_t **older, const char *column, apr_int64_t clock,
     return is_new;
 }
 
+/* Give COLUMN, or what is not here, the CLOCK. Return whether it had none. */
+static int put_named(cm_clocks_t *clocks, const char *column, apr_int64_t clock,
+                     apr_pool_t *pool)
+{
+    const int is_new = !clocks->elsewhere;
+
+    if (strcmp(column, CM_CLOCKS_ELSEWHERE))
+        return put(&clocks->older, column, clock, pool);
+    clocks->elsewhere = clock;
+    return is_new;
+}
+
 /* Read VALUE, which must not exceed the record's CLOCK (0: unknown). Returns 0
  * when it is not such a clock. */
 static int read_clock(apr_int64_t *number, const cm_value_t *value,
@@ -53,7 +65,7 @@ cm_error_t *cm_clocks_read_object(cm_clocks_t *clocks, apr_int64_t clock,
     apr_int64_t number;
     int count = 0;
 
-    *clocks = (cm_clocks_t){clock, NULL};
+    *clocks = (cm_clocks_t){.clock = clock};
     if (!text || !*text)
         return NULL;
     cm_json_init(&json, text, strlen(text), pool);
@@ -68,7 +80,7 @@ cm_error_t *cm_clocks_read_object(cm_clocks_t *clocks, apr_int64_t clock,
                            "the clock of column '%s' is not a clock, or newer "
                            "than the record's",
                            name.data);
-        put(&clocks->older, name.data, number, pool);
+        (void)put_named(clocks, name.data, number, pool);
     }
     if (!cm_json_done(&json))
         return cm_json_error(&json, "clocks cannot be read", pool);
@@ -89,7 +101,7 @@ static cm_error_t *read_list(cm_clocks_t *clocks, cm_json_t *json)
         if (count > 2 * CM_COLUMNS_MOST)
             return too_many(json->pool);
         if (value.kind == CM_TEXT && last != CM_ABSENT) {
-            if (!put(&clocks->older, value.data, number, json->pool))
+            if (!put_named(clocks, value.data, number, json->pool))
                 return CM_FAIL(json->pool, CM_MALFORMED,
                                "column '%s' has two clocks", value.data);
         }
@@ -117,7 +129,7 @@ cm_error_t *cm_clocks_read(cm_clocks_t *clocks, apr_int64_t clock,
     cm_json_init(&json, text ? text : "", text ? strlen(text) : 0, pool);
     if (cm_json_peek(&json) != '[')
         return cm_clocks_read_object(clocks, clock, text, pool);
-    *clocks = (cm_clocks_t){clock, NULL};
+    *clocks = (cm_clocks_t){.clock = clock};
     return read_list(clocks, &json);
 }
 
@@ -128,7 +140,8 @@ static cm_error_t *put_range(cm_clocks_t *clocks, int first, int last,
 {
     for (; first <= last; first++) {
         const char *name =
-            first < records->names->nelts
+            !first ? CM_CLOCKS_ELSEWHERE
+            : first < records->names->nelts
                 ? APR_ARRAY_IDX(records->names, first, const char *)
                 : NULL;
 
@@ -136,7 +149,7 @@ static cm_error_t *put_range(cm_clocks_t *clocks, int first, int last,
             return CM_FAIL(pool, CM_SCHEMA,
                            "column %d of class '%s' is unknown", first,
                            records->type);
-        put(&clocks->older, name, clock, pool);
+        (void)put_named(clocks, name, clock, pool);
     }
     return NULL;
 }
@@ -172,7 +185,7 @@ cm_error_t *cm_clocks_unpack(cm_clocks_t *clocks, apr_int64_t clock,
 {
     if (!text || *text == '[' || *text == '{')
         return cm_clocks_read(clocks, clock, text, pool);
-    *clocks = (cm_clocks_t){clock, NULL};
+    *clocks = (cm_clocks_t){.clock = clock};
     while (*text) {
         CM_TRY(read_group(clocks, &text, records, pool));
         if (*text && *text++ != ' ')
@@ -201,17 +214,33 @@ static int compare_clocks(const void *a, const void *b)
                            : (first < second) - (first > second);
 }
 
-/* Sort what is in CLOCKS->older by COMPARE; return how many. */
+/* Return whether the columns that are not here have a clock of their own. */
+static int has_elsewhere(const cm_clocks_t *clocks)
+{
+    return clocks->elsewhere && clocks->elsewhere != clocks->clock;
+}
+
+/* Return how many columns have a clock of their own. */
+static int count_older(const cm_clocks_t *clocks)
+{
+    return has_elsewhere(clocks) +
+           (clocks->older ? (int)apr_hash_count(clocks->older) : 0);
+}
+
+/* Sort what is older in CLOCKS by COMPARE; return how many. */
 static int sort(older_t **sorted, const cm_clocks_t *clocks,
                 int (*compare)(const void *, const void *), apr_pool_t *pool)
 {
-    int i = 0, count = clocks->older ? (int)apr_hash_count(clocks->older) : 0;
+    int i = 0, count = count_older(clocks);
     apr_hash_index_t *at;
 
     if (!count)
         return 0;
     *sorted = apr_palloc(pool, count * sizeof(**sorted));
-    for (at = apr_hash_first(pool, clocks->older); at; at = apr_hash_next(at))
+    if (has_elsewhere(clocks))
+        (*sorted)[i++] = (older_t){CM_CLOCKS_ELSEWHERE, clocks->elsewhere};
+    for (at = clocks->older ? apr_hash_first(pool, clocks->older) : NULL; at;
+         at = apr_hash_next(at))
         (*sorted)[i++] = (older_t){apr_hash_this_key(at),
                                    *(const apr_int64_t *)apr_hash_this_val(at)};
     qsort(*sorted, count, sizeof(**sorted), compare);
@@ -260,9 +289,11 @@ static int sort_numbered(numbered_t **sorted, const cm_clocks_t *clocks,
     apr_hash_index_t *at;
     int count = 0;
 
-    *sorted =
-        apr_palloc(pool, apr_hash_count(clocks->older) * sizeof(**sorted));
-    for (at = apr_hash_first(pool, clocks->older); at; at = apr_hash_next(at)) {
+    *sorted = apr_palloc(pool, count_older(clocks) * sizeof(**sorted));
+    if (has_elsewhere(clocks))
+        (*sorted)[count++] = (numbered_t){clocks->elsewhere, 0};
+    for (at = clocks->older ? apr_hash_first(pool, clocks->older) : NULL; at;
+         at = apr_hash_next(at)) {
         const int *number = apr_hash_get(
             records->numbers, apr_hash_this_key(at), APR_HASH_KEY_STRING);
 
@@ -293,7 +324,7 @@ const char *cm_clocks_pack(const cm_clocks_t *clocks,
     cm_buffer_t *text;
     int i, last, count;
 
-    if (!clocks->older || !apr_hash_count(clocks->older))
+    if (!count_older(clocks))
         return NULL;
     count = sort_numbered(&older, clocks, records, pool);
     if (count < 0)
@@ -342,6 +373,23 @@ apr_int64_t cm_clocks_of(const cm_clocks_t *clocks, const char *column)
     if (clocks->older)
         clock = apr_hash_get(clocks->older, column, APR_HASH_KEY_STRING);
     return clock ? *clock : clocks->clock;
+}
+
+apr_int64_t cm_clocks_elsewhere(const cm_clocks_t *clocks)
+{
+    return clocks->elsewhere ? clocks->elsewhere : clocks->clock;
+}
+
+const char *cm_clocks_base(const cm_clocks_t *base, apr_pool_t *pool)
+{
+    int differ = has_elsewhere(base);
+    apr_hash_index_t *at;
+
+    for (at = base->older ? apr_hash_first(pool, base->older) : NULL;
+         at && !differ; at = apr_hash_next(at))
+        differ = *(const apr_int64_t *)apr_hash_this_val(at) != base->clock;
+    return differ ? cm_clocks_text(base, pool)
+                  : apr_psprintf(pool, "%" APR_INT64_T_FMT, base->clock);
 }
 
 void cm_clocks_set(cm_clocks_t *clocks, const char *column, apr_int64_t clock,

@@ -4,7 +4,7 @@
  * most columns share one. A base is an object, {"text":1700000000000000}. On
  * the wire both forms occur, and a list has more rules (docs/wire.md). A table
  * of records has columns by number, and how much older they are than the
- * record's clock: "60000000:1-4,7 90000000:5" (or a list, in rows of earlier
+ * record's clock: "60000000:0-4,7 90000000:5" (or a list, in rows of earlier
  * versions and while a column has no number). */
 #ifndef CM_RECORD_CLOCKS_H
 #define CM_RECORD_CLOCKS_H
@@ -17,7 +17,15 @@
 typedef struct cm_clocks_t {
     apr_int64_t clock; /* the newest; 0: unknown, older than all */
     apr_hash_t *older; /* column -> apr_int64_t *; NULL: none */
+    /* the clock of the newest change that was received of a column that is not
+     * here; 0: as new as CLOCK. In a mapping and the base of a delete */
+    apr_int64_t elsewhere;
 } cm_clocks_t;
+
+/* Stands for all columns that are not here where clocks are written: in the
+ * base of a delete, and in a list. No column has such a name. In a table of
+ * records it is number 0. */
+#define CM_CLOCKS_ELSEWHERE "\x1f"
 
 /* No clock is greater (the year 38,000): a peer that sent one could make a
  * record unchangeable. */
@@ -58,6 +66,13 @@ cm_error_t *cm_clocks_unpack(cm_clocks_t *clocks, apr_int64_t clock,
 
 /* Return the clock of COLUMN. */
 apr_int64_t cm_clocks_of(const cm_clocks_t *clocks, const char *column);
+
+/* Return the clock of the columns that are not here. */
+apr_int64_t cm_clocks_elsewhere(const cm_clocks_t *clocks);
+
+/* Return BASE, which names columns, as it stands in a row: a number, if all
+ * clocks are equal; else an object. */
+const char *cm_clocks_base(const cm_clocks_t *base, apr_pool_t *pool);
 
 /* Set the clock of COLUMN. CLOCKS->clock must be set first: a column with that
  * clock is not among the older ones. */

@@ -274,7 +274,7 @@ static cm_error_t *read_base(const reader_t *reader, const char *text)
     apr_int64_t number;
 
     reader->message->has_base = 1;
-    *base = (cm_clocks_t){0, NULL};
+    *base = (cm_clocks_t){.clock = 0};
     if (cm_json_integer(&number, &value)) {
         base->clock = number;
         return number >= 0 && number <= CM_CLOCK_MAX
@@ -283,9 +283,9 @@ static cm_error_t *read_base(const reader_t *reader, const char *text)
     }
     CM_TRY_FOR(cm_clocks_read_object(base, 0, text, pool), pool,
                "base cannot be read");
-    if (!base->older)
-        return NULL;
-    for (at = apr_hash_first(pool, base->older); at; at = apr_hash_next(at)) {
+    base->clock = base->elsewhere;
+    for (at = base->older ? apr_hash_first(pool, base->older) : NULL; at;
+         at = apr_hash_next(at)) {
         number = *(apr_int64_t *)apr_hash_this_val(at);
         if (number > base->clock)
             base->clock = number;

@@ -17,7 +17,7 @@ cm_state_t *cm_state_create(int count, apr_pool_t *pool)
 void cm_state_clear(cm_state_t *state)
 {
     memset(state->fields, 0, sizeof(*state->fields) * (state->count + 1));
-    state->clock = state->deleted_at = 0;
+    state->clock = state->deleted_at = state->elsewhere = 0;
 }
 
 cm_state_t *cm_state_copy(const cm_state_t *state, apr_pool_t *pool)
@@ -95,6 +95,8 @@ int cm_state_join(cm_state_t *state, const cm_state_t *incoming)
     }
     if (!state->deleted_at)
         changed |= join_fields(state, incoming);
+    if (incoming->elsewhere > state->elsewhere)
+        state->elsewhere = incoming->elsewhere;
     if (incoming->clock > state->clock) {
         state->clock = incoming->clock;
         changed = 1;

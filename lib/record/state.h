@@ -29,6 +29,8 @@ typedef struct cm_state_t {
     int count; /* columns, in the order of the table */
     cm_field_t *fields;
     apr_int64_t clock;      /* the newest */
+    apr_int64_t elsewhere;  /* of columns that are not here, the newest that was
+                               received; 0: none was */
     apr_int64_t deleted_at; /* clock of the delete; 0: alive. All fields of a
                                deleted record are absent */
 } cm_state_t;

@@ -123,10 +123,12 @@ static const char *sent(cm_node_t *node, apr_pool_t *pool)
     return text;
 }
 
-/* The base of a delete: the clock of the title, and of the other columns. */
-#define CLOCKS(others, title)                                                  \
-    "{\"author_id\":" #others ",\"created_at\":" #others ",\"text\":" #others  \
+/* The base of all columns: the clock of the title, and of the other ones. That
+ * of a delete says what is known of columns that are not here, too. */
+#define ALL(others, title)                                                     \
+    "\"author_id\":" #others ",\"created_at\":" #others ",\"text\":" #others   \
     ",\"title\":" #title "}"
+#define CLOCKS(others, title) "{\"\\u001f\":" #others "," ALL(others, title)
 
 /* The changes, and the messages that they become. */
 static const struct {
@@ -164,8 +166,9 @@ static const struct {
     {"caA", "1001, 1002 after 1001, 1003 after ", "in any company"},
     {"ctA", "1001, 1003 after 1001", "which may take in others"},
     {"ctnt",
-     "1001, 1002 after 1001, 1003 after " CLOCKS(1001, 1002) ", 1004 after "
-                                                             "1003",
+     "1001, 1002 after 1001, 1003 after "
+     "{" ALL(1001, 1002) ", 1004 after "
+                         "1003",
      "a column that is not there any more counts as all"},
     {"tt", "1002 after 0", "a record that has not been sent before"},
     {"cDt",

@@ -75,7 +75,7 @@ static void test_read(apr_pool_t *pool)
 
 static void test_set(apr_pool_t *pool)
 {
-    cm_clocks_t clocks = {10, NULL};
+    cm_clocks_t clocks = {.clock = 10};
     char name[] = "zz";
     cm_error_t *err;
 

@@ -1,0 +1,200 @@
+/* The inbox, and what is sent after it: what a delete says that its node knew,
+ * of columns that are here, and of those that only the peer has. */
+#include "../inbox.h"
+
+#include <apr_general.h>
+
+#include "outbox/stamp.h"
+
+#define HELD "SELECT count(*) FROM posts"
+#define LOST "SELECT count(*) FROM communicator_conflicts"
+
+/* A post with a column that only the peer has; and a change of that one. */
+#define CREATE(id, post)                                                       \
+    MESSAGE(id, "post", post, "create", 1000,                                  \
+            TEXT("title", "a" #post) "," TEXT("extra", "e"), )
+#define EXTRA(id, post)                                                        \
+    MESSAGE(id, "post", post, "update", 2000,                                  \
+            TEXT("title", "a" #post) "," TEXT("extra", "f"),                   \
+            BASE(1000) ",\"clocks\":{\"title\":1000}")
+
+/* Run SQL as the application, and give its changes their numbers. */
+static void change(cm_node_t *node, const char *sql, apr_pool_t *pool)
+{
+    database_run(node->store, sql);
+    database_must(cm_stamp_all(&(apr_int64_t){0}, node, pool));
+}
+
+/* Return what the last message says that was known of columns elsewhere. */
+static apr_int64_t known_elsewhere(cm_node_t *node, apr_pool_t *pool)
+{
+    const apr_array_header_t *messages =
+        inbox_outgoing(node, "there", pool)->messages;
+
+    return cm_clocks_elsewhere(
+        &APR_ARRAY_IDX(messages, messages->nelts - 1, cm_message_t *)->base);
+}
+
+/* Posts 7 to 10 are changed here, or what is only there is, or both. */
+static void test_elsewhere(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+
+    (void)inbox_take(node, 0,
+                     "[" CREATE(1, 7) "," CREATE(2, 8) "," CREATE(
+                         3, 9) "," CREATE(4, 10) "]",
+                     pool);
+    change(node, "UPDATE posts SET text = 'b' WHERE title IN ('a7', 'a9')",
+           pool);
+    (void)inbox_take(
+        node, 4, "[" EXTRA(5, 8) "," EXTRA(6, 9) "," EXTRA(7, 10) "]", pool);
+    change(node, "UPDATE posts SET text = 'c' WHERE title = 'a10'", pool);
+    change(node, "DELETE FROM posts WHERE title = 'a7'", pool);
+    is_int(known_elsewhere(node, pool), 1000,
+           "%s: a delete after a change here: nothing elsewhere is known",
+           database_of(store));
+    change(node, "DELETE FROM posts WHERE title = 'a8'", pool);
+    is_int(known_elsewhere(node, pool), 2000, "  but what was received");
+    change(node, "DELETE FROM posts WHERE title = 'a9'", pool);
+    is_int(known_elsewhere(node, pool), 2000, "  behind a change here");
+    change(node, "DELETE FROM posts WHERE title = 'a10'", pool);
+    is_int(known_elsewhere(node, pool), 2000, "  or before it");
+}
+
+/* All columns that are here are changed at once. */
+static void test_all(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+
+    (void)inbox_take(
+        node, 0,
+        "[" MESSAGE(1, "tag", "x", "create", 1000,
+                    TEXT("name", "x") "," TEXT("color", "a") "," TEXT(
+                        "extra", "e"), ) "]",
+        pool);
+    change(node, "UPDATE tags SET color = 'b'", pool);
+    change(node, "DELETE FROM tags", pool);
+    is_int(known_elsewhere(node, pool), 1000,
+           "%s: all that is here was changed: nothing elsewhere is known",
+           database_of(store));
+}
+
+/* Return a node where the text of post 7, which the peer does not have, has
+ * been changed here. */
+static cm_node_t *changed(cm_store_t *store, cm_conflict_e conflict,
+                          apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node;
+
+    inbox_model(settings, "post")->conflict = conflict;
+    node = inbox_node(store, settings, pool);
+    (void)inbox_take(node, 0, "[" CREATE(1, 7) "]", pool);
+    change(node, "UPDATE posts SET text = 'here'", pool);
+    return node;
+}
+
+#define DELETE(elsewhere)                                                      \
+    "[" MESSAGE(2, "post", 7, "delete", 9000000000000001, ,                    \
+                ",\"base\":{\"title\":9000000000000000" elsewhere "}") "]"
+#define NOT_RECEIVED ",\"\\u001f\":1000"
+
+static void test_lost(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = changed(store, CM_CONFLICT_NEWEST, pool);
+
+    is_int(inbox_take(node, 1, DELETE(NOT_RECEIVED), pool), 1,
+           "%s: a delete by a node that has changed another column since",
+           database_of(store));
+    is_str(inbox_value(node, LOST " WHERE lost_value = '\"here\"'", pool), "1",
+           "  what it had not received is in communicator_conflicts");
+}
+
+static void test_asked(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = changed(store, CM_CONFLICT_HOLD, pool);
+
+    is_int(inbox_take(node, 1, DELETE(NOT_RECEIVED), pool), 0,
+           "%s: conflict=hold: the delete waits for a person",
+           database_of(store));
+    is_str(inbox_value(node, HELD, pool), "1", "  and the post stays");
+}
+
+/* The title is older at the node that deletes than what it has received. */
+static void test_received(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = changed(store, CM_CONFLICT_HOLD, pool);
+
+    is_int(inbox_take(node, 1,
+                      "[" MESSAGE(2, "post", 7, "delete", 9000000000000001, ,
+                                  ",\"base\":{\"title\":1000,\"\\u001f\":"
+                                  "9000000000000000}") "]",
+                      pool),
+           1, "%s: a delete by a node that had received it",
+           database_of(store));
+    is_str(inbox_value(node, HELD, pool), "0", "  asks nobody");
+}
+
+/* Earlier versions do not say it. */
+static void test_not_said(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = changed(store, CM_CONFLICT_HOLD, pool);
+
+    is_int(inbox_take(node, 1, DELETE(""), pool), 1,
+           "%s: a delete that does not say: the newest is known",
+           database_of(store));
+}
+
+/* A hub does not have what others change, and what it has is newer. */
+static void test_hub(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node;
+
+    settings_add_peer(settings, "third", pool);
+    node = inbox_node(store, settings, pool);
+    (void)inbox_take(node, 0, "[" CREATE(1, 7) "]", pool);
+    change(node, "UPDATE posts SET text = 'here'", pool);
+    (void)inbox_take(node, 1, "[" EXTRA(2, 7) "]", pool);
+    is_int(inbox_outgoing(node, "third", pool)->messages->nelts, 3,
+           "%s: a hub hands on an older change of what it does not have",
+           database_of(store));
+    is_str(inbox_value(node, "SELECT text FROM posts", pool), "here",
+           "  and keeps what it has");
+}
+
+/* A record that has two names is deleted under both. */
+static void test_names(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = inbox_node(store, settings, pool);
+
+    APR_ARRAY_PUSH(inbox_model(settings, "author")->columns.match,
+                   const char *) = "name";
+    change(node, "INSERT INTO authors (name) VALUES ('one')", pool);
+    (void)inbox_take(node, 0, "[" AUTHOR(1, 3, "one") "]", pool);
+    change(node, "UPDATE authors SET born = '2000-01-01'", pool);
+    change(node, "DELETE FROM authors", pool);
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM outbound_messages"
+                       " WHERE action = 'delete' AND base LIKE '{%%'",
+                       pool),
+           "2",
+           "%s: the delete of each name says what was known of each column",
+           database_of(store));
+}
+
+int main(void)
+{
+    apr_initialize();
+    database_each("elsewhere", test_elsewhere);
+    database_each("all columns", test_all);
+    database_each("lost", test_lost);
+    database_each("asked", test_asked);
+    database_each("received", test_received);
+    database_each("not said", test_not_said);
+    database_each("a hub", test_hub);
+    database_each("two names", test_names);
+    apr_terminate();
+    return done_testing();
+}
