@@ -10,7 +10,7 @@ static void note(apr_array_header_t *events, sim_event_e kind, int node,
                  const char *after)
 {
     APR_ARRAY_PUSH(events, sim_event_t) = (sim_event_t){
-        kind, node, row->table, row->name, column, 0, before, after, row, 0};
+        kind, node, row->table, row->name, column, 0, before, after, row, 0, 0};
 }
 
 static int same(const char *one, const char *other)
@@ -95,6 +95,13 @@ static void compare(apr_array_header_t *events, const sim_schema_t *schema,
     }
 }
 
+/* Return TEXT, a value in SQL, without its quotes. */
+static const char *unquoted(const char *text, apr_pool_t *pool)
+{
+    return *text == '\'' ? apr_pstrmemdup(pool, text + 1, strlen(text) - 2)
+                         : text;
+}
+
 /* Return the text that row NUMBER of STEP gives COLUMN, without its quotes. */
 static const char *given(const sim_step_t *step, int number, int column,
                          apr_pool_t *pool)
@@ -105,10 +112,50 @@ static const char *given(const sim_step_t *step, int number, int column,
     for (i = 0; i < cells->nelts; i++) {
         const sim_cell_t *cell = &APR_ARRAY_IDX(cells, i, sim_cell_t);
 
-        if (cell->column == column)
-            return apr_pstrmemdup(pool, cell->text + 1, strlen(cell->text) - 2);
+        if (cell->column == column && cell->text)
+            return unquoted(cell->text, pool);
     }
     return "";
+}
+
+/* Return whether one of ROWS, of TABLE, has KEY. */
+static int has_key(const apr_array_header_t *rows, int table, const char *key)
+{
+    int i;
+
+    for (i = 0; i < rows->nelts; i++) {
+        const sim_row_t *row = &APR_ARRAY_IDX(rows, i, sim_row_t);
+
+        if (row->table == table && same(row->key, key))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return in which columns row NUMBER of STEP refers to a key that none of the
+ * rows AFTER it has, nor that row: bits. */
+static unsigned find_dangling(const sim_world_t *world, const sim_step_t *step,
+                              int number, const apr_array_header_t *after)
+{
+    const sim_table_t *table = &world->schema->tables[step->table];
+    const apr_array_header_t *cells = step->cells[number];
+    unsigned found = 0;
+    int i;
+
+    for (i = 0; i < cells->nelts; i++) {
+        const sim_cell_t *cell = &APR_ARRAY_IDX(cells, i, sim_cell_t);
+        const char *key;
+
+        if (cell->column < 0 || !cell->text ||
+            table->columns[cell->column].kind != SIM_REFERENCE)
+            continue;
+        key = unquoted(cell->text, world->pool);
+        if (!has_key(after, cell->parent, key) &&
+            (cell->parent != step->table ||
+             strcmp(key, given(step, number, SIM_CELL_KEY, world->pool)) != 0))
+            found |= 1u << cell->column;
+    }
+    return found;
 }
 
 /* Note the rows of STEP, a REPLACE, that a later row of the same statement has
@@ -130,11 +177,14 @@ static void note_replaced(sim_world_t *world, const sim_step_t *step,
         sim_row_t row = {.table = step->table,
                          .name = given(step, i, wanted, world->pool)};
         const sim_row_t *found = sim_rows_find(after, row.table, row.name);
+        sim_event_t *event;
 
         if (found && same(found->values[SIM_COLUMNS], tag))
             continue;
         note(pending, SIM_EVENT_DELETE, step->node, &row, 0, NULL, NULL);
-        APR_ARRAY_IDX(pending, pending->nelts - 1, sim_event_t).row = NULL;
+        event = &APR_ARRAY_IDX(pending, pending->nelts - 1, sim_event_t);
+        event->row = NULL;
+        event->dangled = find_dangling(world, step, i, after);
     }
 }
 

@@ -24,6 +24,9 @@ typedef struct sim_event_t {
     const sim_row_t *row; /* as it is, or was before a delete; NULL: not known
                            */
     int renamed;          /* SIM_EVENT_DELETE: the row has another key now */
+    unsigned dangled;     /* SIM_EVENT_DELETE of a row that the same statement
+                             had inserted: in which columns it referred to
+                             nothing, bits */
 } sim_event_t;
 
 /* A record that waits at some node. */
