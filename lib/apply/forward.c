@@ -165,7 +165,7 @@ static const char *changed_text(const cm_republish_t *republish,
 static const char *seen_text(const cm_republish_t *republish, apr_pool_t *pool)
 {
     const apr_array_header_t *columns = republish->columns;
-    cm_clocks_t seen = {0, NULL};
+    cm_clocks_t seen = {.clock = 0};
     int i;
 
     for (i = 0; !republish->revived && i < columns->nelts; i++) {

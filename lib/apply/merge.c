@@ -203,6 +203,19 @@ static int is_unknown_there(const merging_t *at, const cm_message_t *message,
            !cm_decided_is_theirs(at->effect, i, base);
 }
 
+/* Return whether column I is lost with the row, though the sender of MESSAGE
+ * may have known its value: another record continues this one, and the sender,
+ * which does not have the column, could not bring it. */
+static int is_left_behind(const merging_t *at, const cm_message_t *message,
+                          int i)
+{
+    const char *name = at->record->table->columns[i].name;
+
+    return message->counterpart.original_id && message->base.older &&
+           at->effect->state->fields[i].value.kind > CM_NULL &&
+           !apr_hash_get(message->base.older, name, APR_HASH_KEY_STRING);
+}
+
 /* A delete of a record that was changed here since the sender received it. */
 static cm_error_t *check_delete(const merging_t *at, const cm_task_t *task,
                                 const cm_state_t *incoming)
@@ -213,16 +226,15 @@ static cm_error_t *check_delete(const merging_t *at, const cm_task_t *task,
 
     for (i = 0; i < state->count; i++)
         unknown |= is_unknown_there(at, task->message, i);
-    if (!unknown)
-        return NULL;
-    if (is_held(at->record, task))
+    if (unknown && is_held(at->record, task))
         return hold(at->run, task, "the deleted record");
-    if (task->item->decision == CM_DECIDE_OURS) {
+    if (unknown && task->item->decision == CM_DECIDE_OURS) {
         at->effect->revived = at->record->here->exists;
         return NULL;
     }
     for (i = 0; i < state->count; i++)
-        if (is_unknown_there(at, task->message, i))
+        if (is_unknown_there(at, task->message, i) ||
+            is_left_behind(at, task->message, i))
             note_conflict(at, task, i, &state->fields[i], &gone);
     return NULL;
 }

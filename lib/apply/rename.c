@@ -40,26 +40,28 @@ static int conflicts(const cm_message_t *message, const cm_mapping_t *mapping)
     return 0;
 }
 
-/* Return whether the sender of MESSAGE knew all that is here of the record that
- * it continues, by its MAPPING: the base names the clocks of all columns, as in
- * a delete. */
+/* Return whether the sender of MESSAGE knew what is here of the record that it
+ * continues, by its MAPPING, in all columns that it brings. The row keeps the
+ * others. The base names the clocks of all columns, as in a delete. */
 static int is_known(const cm_message_t *message, const cm_table_t *table,
                     const cm_mapping_t *mapping)
 {
     int i;
 
-    for (i = 0; i < table->column_count; i++) {
-        const char *name = table->columns[i].name;
+    for (i = 0; i < message->attributes->nelts; i++) {
+        const char *name =
+            APR_ARRAY_IDX(message->attributes, i, cm_attribute_t).name;
         const apr_int64_t *base =
             message->base.older
                 ? apr_hash_get(message->base.older, name, APR_HASH_KEY_STRING)
                 : NULL;
 
-        if (cm_clocks_of(&mapping->clocks, name) >
-            (base ? *base : message->base.clock))
+        if (cm_table_settable(table, name) >= 0 &&
+            cm_clocks_of(&mapping->clocks, name) >
+                (base ? *base : message->base.clock))
             return 0;
     }
-    return mapping->clocks.clock <= message->base.clock;
+    return 1;
 }
 
 /* Return whether the messages about RECORD (NULL: none) that come with the one

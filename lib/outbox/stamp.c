@@ -164,7 +164,7 @@ static const cm_bulk_column_t row_columns[] = {
 
 const char *cm_stamp_clocks(const cm_stamp_row_t *row, apr_pool_t *pool)
 {
-    const cm_clocks_t clocks = {row->clock, row->older};
+    const cm_clocks_t clocks = {.clock = row->clock, .older = row->older};
 
     return cm_clocks_list(&clocks, pool);
 }

@@ -176,6 +176,12 @@ static apr_int64_t known_until(const cm_stamp_t *stamp,
     return row->clock && met_at >= row->clock ? row->clock - 1 : met_at;
 }
 
+/* Return whether another record continues the one that ROW deletes. */
+static int names_heir(const cm_stamp_row_t *row)
+{
+    return is_delete(row) && row->counterpart.original_id;
+}
+
 /* Set BASE to the clocks that the columns changed by ROW had. */
 static void read_base(cm_clocks_t *base, const cm_stamp_t *stamp,
                       const cm_stamp_row_t *row, const cm_clocks_t *clocks)
@@ -198,7 +204,8 @@ static void read_base(cm_clocks_t *base, const cm_stamp_t *stamp,
 }
 
 /* Return the clocks that the changed columns had; one number if all are equal.
- * A delete also says what is known here of other columns. */
+ * A delete also says what is known here of other columns; that of a record
+ * which another one continues, which columns there are. */
 static const char *base_text(const cm_stamp_t *stamp, const cm_stamp_row_t *row,
                              const cm_clocks_t *clocks)
 {
@@ -207,13 +214,14 @@ static const char *base_text(const cm_stamp_t *stamp, const cm_stamp_row_t *row,
 
     if (is_delete(row))
         base.elsewhere = known_until(stamp, row, cm_clocks_elsewhere(clocks));
-    if (!clocks->older && !clocks->elsewhere && !row->seen)
+    if (!clocks->older && !clocks->elsewhere && !row->seen && !names_heir(row))
         return cm_clocks_base(&base, pool);
     base.older = apr_hash_make(pool);
     read_base(&base, stamp, row, clocks);
-    if (!row->seen || !apr_hash_count(base.older))
+    if (!apr_hash_count(base.older) || (!row->seen && !names_heir(row)))
         return cm_clocks_base(&base, pool);
-    add_seen(&base, row->seen, pool);
+    if (row->seen)
+        add_seen(&base, row->seen, pool);
     return cm_clocks_text(&base, pool);
 }
 

@@ -3,6 +3,7 @@
 #include "../inbox.h"
 
 #include <apr_general.h>
+#include <apr_strings.h>
 
 #include "outbox/stamp.h"
 
@@ -17,6 +18,9 @@
     MESSAGE(id, "post", post, "update", 2000,                                  \
             TEXT("title", "a" #post) "," TEXT("extra", "f"),                   \
             BASE(1000) ",\"clocks\":{\"title\":1000}")
+
+/* Where the key was changed: the other record. */
+#define KEY_OF(tag) ",\"refs\":{\"\":[\"tag\",\"" tag "\"]}"
 
 /* Run SQL as the application, and give its changes their numbers. */
 static void change(cm_node_t *node, const char *sql, apr_pool_t *pool)
@@ -61,10 +65,19 @@ static void test_elsewhere(cm_store_t *store, apr_pool_t *pool)
     is_int(known_elsewhere(node, pool), 2000, "  or before it");
 }
 
+/* Return a node whose tags are records of the node that made them. */
+static cm_node_t *tag_node(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+
+    inbox_model(settings, "tag")->shared_keys = 0;
+    return inbox_node(store, settings, pool);
+}
+
 /* All columns that are here are changed at once. */
 static void test_all(cm_store_t *store, apr_pool_t *pool)
 {
-    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    cm_node_t *node = tag_node(store, pool);
 
     (void)inbox_take(
         node, 0,
@@ -77,6 +90,47 @@ static void test_all(cm_store_t *store, apr_pool_t *pool)
     is_int(known_elsewhere(node, pool), 1000,
            "%s: all that is here was changed: nothing elsewhere is known",
            database_of(store));
+}
+
+/* A color is here alone, and the peer, which has received it or not, changes
+ * the key. */
+static void test_continued(cm_store_t *store, const char *name,
+                           const char *elsewhere, apr_pool_t *pool)
+{
+    cm_node_t *node = tag_node(store, pool);
+
+    (void)inbox_take(
+        node, 0,
+        "[" MESSAGE(1, "tag", "x", "create", 1000, TEXT("name", "x"), ) "]",
+        pool);
+    change(node, "UPDATE tags SET color = 'here'", pool);
+    (void)inbox_take(
+        node, 1,
+        apr_psprintf(
+            pool,
+            "[" MESSAGE(
+                2, "tag", "y", "create", 9000000000000001, TEXT("name", "y"),
+                BASE(1000)
+                    KEY_OF("x")) "," MESSAGE(3, "tag", "x", "delete",
+                                             9000000000000002, ,
+                                             ",\"base\":{\"name\":1000,"
+                                             "\"\\u001f\":%s}" KEY_OF("y")) "]",
+            elsewhere),
+        pool);
+    is_str(inbox_value(node, "SELECT color FROM tags WHERE name = 'y'", pool),
+           "here", "%s: a key changed by a node that %s the color: it stays",
+           database_of(store), name);
+    is_str(inbox_value(node, LOST, pool), "0", "  and nothing has lost");
+}
+
+static void test_continued_known(cm_store_t *store, apr_pool_t *pool)
+{
+    test_continued(store, "knows", "9000000000000000", pool);
+}
+
+static void test_continued_unknown(cm_store_t *store, apr_pool_t *pool)
+{
+    test_continued(store, "does not know", "1000", pool);
 }
 
 /* Return a node where the text of post 7, which the peer does not have, has
@@ -189,6 +243,8 @@ int main(void)
     apr_initialize();
     database_each("elsewhere", test_elsewhere);
     database_each("all columns", test_all);
+    database_each("continued, known", test_continued_known);
+    database_each("continued, not known", test_continued_unknown);
     database_each("lost", test_lost);
     database_each("asked", test_asked);
     database_each("received", test_received);

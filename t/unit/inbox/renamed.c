@@ -155,6 +155,29 @@ static void test_changed(cm_store_t *store, apr_pool_t *pool)
     test_refused(store, " ON UPDATE CASCADE", 1, pool);
 }
 
+/* What only this node has was known to the peer, which could not bring it. */
+static void test_left_behind(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node =
+        make_node(store, CM_CONFLICT_NEWEST, " ON UPDATE CASCADE", pool);
+
+    database_run(store, "UPDATE codes SET name = 'mine'");
+    (void)inbox_take(node, 2, "[" NEW(3, "b") "]", pool);
+    (void)inbox_take(
+        node, 3,
+        "[{\"id\":4,\"origin\":\"*\",\"original_id\":\"a\",\"action\":"
+        "\"delete\",\"clock\":9000000000000001,\"base\":{\"code\":1000,"
+        "\"name\":1000,\"\\u001f\":9000000000000000},"
+        "\"body\":\"{\\\"code\\\":{}}\"" TO("b") "}]",
+        pool);
+    expect(node, "b", "a record that cannot have the row", pool);
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_conflicts"
+                       " WHERE lost_value = '\"own\"'",
+                       pool),
+           "1", "  what only the old one has is in communicator_conflicts");
+}
+
 static void test_restricted(cm_store_t *store, apr_pool_t *pool)
 {
     test_refused(store, "", 0, pool);
@@ -536,6 +559,7 @@ int main(void)
     apr_initialize();
     database_each("renamed", test_renamed);
     database_each("changed here", test_changed);
+    database_each("left behind", test_left_behind);
     database_each("referred to", test_restricted);
     database_each("in the way", test_in_the_way);
     database_each("held", test_held);
