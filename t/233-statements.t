@@ -24,8 +24,8 @@ my ($few, $many) = (3, 13);
 # The most statements for one more batch at the side that sends it, and at the
 # side that receives it.
 my %most = (
-    pgsql => { inserts => [20, 23], updates => [19, 20] },
-    mysql => { inserts => [21, 24], updates => [20, 21] },
+    pgsql => { inserts => [20, 23], updates => [19, 20], adopted => [19, 25] },
+    mysql => { inserts => [21, 24], updates => [20, 21], adopted => [20, 26] },
 );
 
 my $round = 0;
@@ -34,6 +34,9 @@ my %change = (
           . join ', ', map { "('Post $_', 1)" } 1 .. $_[0] },
     updates => sub { "update posts set title = 'Round " . ++$round
           . "' where id <= $_[0]" },
+    adopted => sub { $round++;    # on both sides, by match=
+        'insert into tags (name) values '
+          . join ', ', map { "('Tag $round $_')" } 1 .. $_[0] },
 );
 
 sub make_node {
@@ -43,10 +46,11 @@ sub make_node {
 
     $database->create('create table users (id {key}) {engine}; '
         . 'create table posts (id {key}, title varchar(20), user_id bigint) '
-        . '{engine};');
+        . '{engine}; create table tags (id {key}, name varchar(20)) {engine};');
     return "Communicator::Test::$kind"->new(name => $name,
         database => $database, conf => "CommunicatorModel user table=users\n"
           . "CommunicatorModel post table=posts references=user_id:user\n"
+          . "CommunicatorModel tag table=tags match=name\n"
           . "CommunicatorBatch $batch\n")->migrate;
 }
 
@@ -55,7 +59,8 @@ sub statements_of {
     my ($what, $count, $central, @facade) = @_;
     my @databases = map { $_->database } $central, @facade;
 
-    $central->database->run($change{$what}->($count * $batch));
+    my $sql = $change{$what}->($count * $batch);
+    $_->run($sql) for $what eq 'adopted' ? @databases : $databases[0];
     $_->statements for @databases;
     $central->sync_ok('push');
     return map { $_->statements } @databases;
@@ -79,7 +84,7 @@ sub test {
 
     $central->database->run('insert into users values (1)');
     $central->sync_ok;
-    for my $what (qw(inserts updates)) {
+    for my $what (qw(inserts updates adopted)) {
         my @few = least_of($what, $few, $central, $facade);
         my @many = least_of($what, $many, $central, $facade);
 

@@ -17,8 +17,8 @@
  * (fast.c): its row is written before all is stamped, its mapping behind that.
  *
  * rounds.c, group.c, refused.c and retry.c decide in which order records are
- * merged and written; written.c collects what follows, and apply.c, forward.c
- * and match.c write it at the end. */
+ * merged and written; written.c collects what follows, and apply.c and
+ * forward.c write it at the end. */
 #ifndef CM_APPLY_INTERNAL_H
 #define CM_APPLY_INTERNAL_H
 
@@ -376,18 +376,6 @@ cm_error_t *cm_fast_write(cm_run_t *run,
  * records; their messages are done. Fails with CM_BUSY if one of them has
  * changed here meanwhile: then the transaction must be repeated without. */
 cm_error_t *cm_fast_finish(cm_run_t *run,
-                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* --- match.c --- */
-
-/* match=: find rows here with the values of records that have no mapping, and
- * lock them; *FOUND counts them. */
-cm_error_t *cm_match_find(int *found, cm_run_t *run,
-                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* After stamping: give matching rows that have an identity of another origin a
- * second one. One with an identity of the same origin is another record. */
-cm_error_t *cm_match_adopt(cm_run_t *run,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* --- read.c --- */

@@ -1,7 +1,7 @@
 /* First lock the rows, then stamp local changes, then read. In any other order
  * a local change that commits in between would be overwritten here, but win on
  * the other nodes. */
-#include "apply/internal.h"
+#include "apply/match_internal.h"
 
 #include <string.h>
 
@@ -372,7 +372,7 @@ cm_error_t *cm_lock_all(cm_run_t *run, apr_pool_t *scratch_pool)
     CM_TRY(cm_fast_finish(run, scratch_pool));
     CM_TRY(cm_rename_rows(run, scratch_pool));
     CM_TRY(lock_wanted(&renamed, run, scratch_pool));
-    CM_TRY(cm_match_adopt(run, scratch_pool));
+    CM_TRY(cm_adopt_matching(run, scratch_pool));
     CM_TRY(disown_all(run, scratch_pool));
     disown_others(run);
     return NULL;

@@ -1,9 +1,8 @@
 /* match=: a record that is received for the first time may have been created on
  * both sides. If a row here has the same values in the columns of match=, it is
  * adopted, and no second one is created. */
-#include "apply/internal.h"
+#include "apply/match_internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -12,7 +11,6 @@
 #include "record/captured.h"
 #include "record/fit.h"
 #include "record/reference.h"
-#include "outbox/aliases.h"
 
 /* Records of one table for which matching rows are looked for. */
 typedef struct looking_t {
@@ -21,8 +19,10 @@ typedef struct looking_t {
     apr_hash_t *records; /* values as one text -> cm_record_t * */
 } looking_t;
 
+/* Return what the messages of RECORD before number ID (0: all) have last said
+ * of the column NAME, or NULL. */
 static const cm_attribute_t *last_attribute(const cm_record_t *record,
-                                            const char *name)
+                                            const char *name, apr_int64_t id)
 {
     int i, j;
 
@@ -30,7 +30,9 @@ static const cm_attribute_t *last_attribute(const cm_record_t *record,
         const cm_task_t *task = CM_NTH(record->tasks, i, cm_task_t);
         const apr_array_header_t *attributes = task->message->attributes;
 
-        for (j = 0; !task->fault && attributes && j < attributes->nelts; j++) {
+        if (task->fault || (id && task->message->id >= id))
+            continue;
+        for (j = 0; attributes && j < attributes->nelts; j++) {
             const cm_attribute_t *attribute =
                 &APR_ARRAY_IDX(attributes, j, cm_attribute_t);
 
@@ -41,14 +43,14 @@ static const cm_attribute_t *last_attribute(const cm_record_t *record,
     return NULL;
 }
 
-/* Return the parent that RECORD has in COLUMN of match=, or NULL. */
-static const cm_entry_t *parent_of(cm_run_t *run, const cm_record_t *record,
-                                   const char *column)
+/* Return the parent that ATTRIBUTE (or NULL) of TABLE refers to, or NULL. */
+static const cm_entry_t *parent_of(cm_run_t *run, const cm_table_t *table,
+                                   const cm_attribute_t *attribute)
 {
-    const cm_attribute_t *attribute = last_attribute(record, column);
-    const cm_column_t *to = cm_table_column(record->table, column);
+    const cm_column_t *to =
+        attribute ? cm_table_column(table, attribute->name) : NULL;
 
-    return attribute && to ? cm_directory_parent_now(run, attribute, to) : NULL;
+    return to ? cm_directory_parent_now(run, attribute, to) : NULL;
 }
 
 /* Return the id that PARENT has here, or will have when the row that it
@@ -62,16 +64,15 @@ static const char *local_id_of(const cm_entry_t *parent)
     return record->row->local_id;
 }
 
-/* Return whether the parents by which RECORD was found still have the rows that
- * they match. */
-static int match_stands(cm_run_t *run, const cm_record_t *record)
+int cm_match_stands(cm_run_t *run, const cm_record_t *record)
 {
     const apr_array_header_t *match = record->table->model->columns.match;
     int i;
 
     for (i = 0; i < match->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(match, i, const char *);
         const cm_entry_t *parent =
-            parent_of(run, record, APR_ARRAY_IDX(match, i, const char *));
+            parent_of(run, record->table, last_attribute(record, name, 0));
 
         if (parent && !local_id_of(parent))
             return 0;
@@ -79,20 +80,22 @@ static int match_stands(cm_run_t *run, const cm_record_t *record)
     return 1;
 }
 
-/* Return the value of RECORD in a column of match=, as a row here would hold
- * it. CM_ABSENT: it has none, and no row matches. */
-static cm_value_t match_value(cm_run_t *run, const cm_record_t *record,
-                              const char *name)
+/* Return the value of ATTRIBUTE (or NULL), a column of match=, as a row of
+ * TABLE would hold it here. CM_ABSENT: it has none, and no row matches. */
+static cm_value_t match_value(cm_run_t *run, const cm_table_t *table,
+                              const cm_attribute_t *attribute)
 {
-    const cm_attribute_t *attribute = last_attribute(record, name);
-    const cm_column_t *column = cm_table_column(record->table, name);
+    const cm_column_t *column =
+        attribute ? cm_table_column(table, attribute->name) : NULL;
     cm_value_t value = {.kind = CM_ABSENT};
+    const cm_entry_t *parent;
     const char *id;
 
-    if (!attribute || !column)
+    if (!column)
         return value;
     if (attribute->reference_model) {
-        id = local_id_of(parent_of(run, record, name));
+        parent = parent_of(run, table, attribute);
+        id = parent ? local_id_of(parent) : NULL;
         return id ? cm_value_of(CM_TEXT, id) : value;
     }
     value = attribute->value.kind == CM_NULL ? cm_reference_none(column)
@@ -118,7 +121,8 @@ static void look_for(cm_run_t *run, cm_record_t *record, looking_t *looking)
 
     for (i = 0; i < match->nelts; i++) {
         const char *name = APR_ARRAY_IDX(match, i, const char *);
-        cm_value_t value = match_value(run, record, name);
+        cm_value_t value =
+            match_value(run, record->table, last_attribute(record, name, 0));
 
         if (value.kind <= CM_NULL ||
             cm_fit_value(&cells[i], cm_table_column(record->table, name), value,
@@ -232,8 +236,7 @@ static cm_error_t *find_rows(int *found, cm_run_t *run,
     return NULL;
 }
 
-/* Return whether a message of this run deletes RECORD. */
-static int is_dying(const cm_record_t *record)
+int cm_match_is_dying(const cm_record_t *record)
 {
     int i;
 
@@ -256,183 +259,11 @@ cm_error_t *cm_match_find(int *found, cm_run_t *run, apr_pool_t *scratch_pool)
 
         if (record->table->model->columns.match->nelts && record->entry &&
             !record->entry->found->mapping && !record->row->raw &&
-            record->match == CM_MATCH_OPEN && !is_dying(record))
+            record->match == CM_MATCH_OPEN && !cm_match_is_dying(record))
             look_for(run, record, looking_of(all, record->table, scratch_pool));
     }
     for (index = apr_hash_first(scratch_pool, all); index;
          index = apr_hash_next(index))
         CM_TRY(find_rows(found, run, apr_hash_this_val(index), scratch_pool));
-    return NULL;
-}
-
-static cm_error_t *save_one(cm_run_t *run, cm_mapping_t *mapping,
-                            apr_pool_t *pool)
-{
-    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_mapping_t *));
-
-    mapping->changed = 1;
-    APR_ARRAY_PUSH(one, cm_mapping_t *) = mapping;
-    return cm_mapping_save(run->node, one, pool);
-}
-
-/* OTHER, the smaller identity, takes over the row of MAPPING, which becomes its
- * alias. Only one mapping may have a local id, hence the two steps. */
-static cm_error_t *rename_record(cm_run_t *run, const cm_entry_t *other,
-                                 const cm_mapping_t *mapping, apr_pool_t *pool)
-{
-    cm_mapping_t smaller = *mapping, alias = *mapping;
-
-    alias.local_id = NULL;
-    alias.same_as = other->identity;
-    CM_TRY(save_one(run, &alias, pool));
-    smaller.stored = 0;
-    smaller.identity = other->identity;
-    return save_one(run, &smaller, pool);
-}
-
-static cm_error_t *add_alias(cm_run_t *run, const cm_entry_t *entry,
-                             const cm_mapping_t *mapping, apr_pool_t *pool)
-{
-    cm_mapping_t alias = {.type = mapping->type,
-                          .identity = entry->identity,
-                          .same_as = mapping->identity};
-
-    return save_one(run, &alias, pool);
-}
-
-/* The matching row belongs to another record than RECORD. */
-static void let_go(cm_run_t *run, cm_record_t *record)
-{
-    record->match = CM_MATCH_NONE;
-    cm_lock_set_row(run, record, record->row->wanted, NULL,
-                    record->row->local_id);
-}
-
-static int compare_tasks(const void *a, const void *b)
-{
-    const apr_int64_t first = (*(cm_task_t *const *)a)->message->id;
-    const apr_int64_t second = (*(cm_task_t *const *)b)->message->id;
-
-    return (first > second) - (first < second);
-}
-
-/* The messages of RECORD are about OTHER, which other messages of this run are
- * about. They stay in order: an earlier one is in no conflict with one that
- * knew it. */
-static void join_records(cm_run_t *run, cm_record_t *record, cm_record_t *other)
-{
-    int i;
-
-    for (i = 0; i < record->tasks->nelts; i++)
-        CM_NTH(record->tasks, i, cm_task_t)->record = other;
-    apr_array_cat(other->tasks, record->tasks);
-    qsort(other->tasks->elts, other->tasks->nelts, sizeof(cm_task_t *),
-          compare_tasks);
-    record->tasks->nelts = 0;
-    let_go(run, record);
-}
-
-/* Give the record of MAPPING the identity of RECORD as a second one. */
-static cm_error_t *name_twice(cm_run_t *run, cm_record_t *record,
-                              cm_entry_t *named, const cm_mapping_t *mapping,
-                              apr_pool_t *pool)
-{
-    cm_record_t *other = named->record;
-    cm_entry_t *entry = record->entry;
-
-    /* Forward it: from now on the other peers receive this record, and what
-     * refers to it, under one of the two identities. */
-    CM_NTH(record->tasks, 0, cm_task_t)->changed = 1;
-    if (cm_aliases_compare(entry->identity, mapping->identity) < 0)
-        CM_TRY(rename_record(run, entry, mapping, pool));
-    else
-        CM_TRY(add_alias(run, entry, mapping, pool));
-    CM_TRY(cm_directory_refresh(run, pool));
-    if (other)
-        join_records(run, record, other);
-    else
-        other = record;
-    entry = cm_directory_main(entry);
-    entry->record = other;
-    other->entry = entry;
-    return NULL;
-}
-
-/* *WAITS: before the same peer sent RECORD, it deleted that of MAPPING, and
- * this is parked. What it has made since then is another record. */
-static cm_error_t *delete_waits(int *waits, cm_run_t *run,
-                                const cm_record_t *record,
-                                const cm_mapping_t *mapping, apr_pool_t *pool)
-{
-    const cm_datum_t arguments[] = {
-        cm_datum_text(run->peer), cm_datum_text(record->entry->model->name),
-        cm_datum_text(mapping->identity.origin),
-        cm_datum_text(mapping->identity.original_id)};
-    const cm_task_t *first = CM_NTH(record->tasks, 0, const cm_task_t);
-    cm_rows_t *rows;
-
-    CM_TRY(cm_statement_select(
-        &rows, run->node->store,
-        apr_psprintf(pool,
-                     "SELECT id FROM inbound_messages WHERE peer = %%s"
-                     " AND model = %%s AND origin = %%s AND original_id = %%s"
-                     " AND action = 'delete' AND processed_at IS NULL"
-                     " AND id < %" APR_INT64_T_FMT " LIMIT 1",
-                     first->message->id),
-        arguments, 4, pool));
-    *waits = rows->count > 0;
-    return NULL;
-}
-
-/* Adopt the row that RECORD matches, which has MAPPING (NULL: none). But two
- * records of one origin are different ones, and a record that a message
- * deletes, of this run or a parked one, makes room for its successor. */
-static cm_error_t *adopt(cm_run_t *run, cm_record_t *record,
-                         const cm_mapping_t *mapping, apr_pool_t *pool)
-{
-    cm_entry_t *named;
-    int waits;
-
-    if (!mapping)
-        return NULL;
-    named = cm_directory_get(run, record->entry->model, mapping->identity);
-    waits = named->record && is_dying(named->record);
-    if (waits)
-        record->former = named->record;
-    else if (strcmp(mapping->identity.origin, record->entry->identity.origin))
-        CM_TRY(delete_waits(&waits, run, record, mapping, pool));
-    else
-        waits = 1;
-    if (waits) {
-        let_go(run, record);
-        return NULL;
-    }
-    return name_twice(run, record, named, mapping, pool);
-}
-
-cm_error_t *cm_match_adopt(cm_run_t *run, apr_pool_t *scratch_pool)
-{
-    int i;
-
-    for (i = 0; i < run->matched->nelts; i++) {
-        cm_record_t *record = CM_NTH(run->matched, i, cm_record_t);
-        apr_array_header_t *ids;
-        apr_hash_t *found;
-
-        if (record->match != CM_MATCH_FOUND || record->entry->found->mapping)
-            continue;
-        if (!match_stands(run, record)) {
-            let_go(run, record);
-            continue;
-        }
-        ids = apr_array_make(scratch_pool, 1, sizeof(const char *));
-        APR_ARRAY_PUSH(ids, const char *) = record->row->local_id;
-        CM_TRY(cm_mapping_by_local_id(
-            &found, run->node, record->table->model->type, ids, run->pool));
-        CM_TRY(adopt(
-            run, record,
-            apr_hash_get(found, record->row->local_id, APR_HASH_KEY_STRING),
-            scratch_pool));
-    }
     return NULL;
 }

@@ -275,9 +275,10 @@ static void test_refused_by(cm_node_t *node, const char *delete, int apart,
            "second", "  it has the row");
     is_str(inbox_value(node,
                        "SELECT original_id FROM communicator_mappings WHERE"
-                       " local_record_type = 'detail' AND deleted_at = 0",
+                       " local_record_type = 'detail' AND deleted_at = 0"
+                       " AND local_record_id IS NOT NULL",
                        pool),
-           "6", "  it has one name");
+           "6", "  under its own name");
     is_str(inbox_value(node,
                        "SELECT count(*) FROM communicator_mappings WHERE"
                        " local_record_type = 'detail' AND deleted_at > 0",
@@ -322,6 +323,38 @@ static void test_matched_refused(cm_store_t *store, apr_pool_t *pool)
 static void test_matched_refused_apart(cm_store_t *store, apr_pool_t *pool)
 {
     test_ours_refused_by(store, "number", 1, pool);
+}
+
+/* Both had made it, so that it has two names. The peer's delete says ONE of
+ * them, and comes when others have been found to be the same already. */
+static void test_both_refused_by(cm_store_t *store, const char *one,
+                                 apr_pool_t *pool)
+{
+    cm_node_t *node = note_node(store, "number", pool);
+
+    database_run(store, "INSERT INTO details (author_id, body)"
+                        " SELECT id, 'first' FROM authors");
+    (void)inbox_take(
+        node, 1,
+        "[" DETAIL(2, 5, "theirs") "," NOTE_OF(3, "create", 1000, "5") "]",
+        pool);
+    test_refused_by(node,
+                    apr_psprintf(pool,
+                                 "{\"id\":4,%s,\"action\":\"delete\",\"clock\":"
+                                 "9000000000000009" BASE(9000000000000005) //
+                                 ",\"body\":\"{\\\"detail\\\":{}}\"}",
+                                 one),
+                    1, pool);
+}
+
+static void test_both_refused(cm_store_t *store, apr_pool_t *pool)
+{
+    test_both_refused_by(store, "\"origin\":\"here\",\"original_id\":1", pool);
+}
+
+static void test_both_refused_theirs(cm_store_t *store, apr_pool_t *pool)
+{
+    test_both_refused_by(store, "\"origin\":\"there\",\"original_id\":5", pool);
 }
 
 /* The peer has made both. */
@@ -547,6 +580,8 @@ int main(void)
     database_each("made again, refused, apart", test_ours_refused_apart);
     database_each("made again, matched", test_matched_refused);
     database_each("made again, matched, apart", test_matched_refused_apart);
+    database_each("made again, two names", test_both_refused);
+    database_each("made again, the other name", test_both_refused_theirs);
     database_each("made again there, refused", test_theirs_refused);
     database_each("made again there, apart", test_theirs_refused_apart);
     database_each("replaced", test_replaced);

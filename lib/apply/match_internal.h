@@ -1,0 +1,29 @@
+/* Rows here that are the records of a peer by match= (match.c, adopt.c). Only
+ * for lib/apply. */
+#ifndef CM_APPLY_MATCH_INTERNAL_H
+#define CM_APPLY_MATCH_INTERNAL_H
+
+#include "apply/internal.h"
+
+/* --- match.c --- */
+
+/* match=: find rows here with the values of records that have no mapping, and
+ * lock them; *FOUND counts them. */
+cm_error_t *cm_match_find(int *found, cm_run_t *run,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Return whether the parents by which RECORD was found still have the rows that
+ * they match. */
+int cm_match_stands(cm_run_t *run, const cm_record_t *record);
+
+/* Return whether a message of this run deletes RECORD. */
+int cm_match_is_dying(const cm_record_t *record);
+
+/* --- adopt.c --- */
+
+/* After stamping: give matching rows that have an identity of another origin a
+ * second one. One with an identity of the same origin is another record. */
+cm_error_t *cm_adopt_matching(cm_run_t *run,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+#endif

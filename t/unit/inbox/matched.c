@@ -1,0 +1,125 @@
+/* match=: rows here that a peer's records are found to be. */
+#include "../inbox.h"
+
+#include <string.h>
+
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include "base/buffer.h"
+
+static cm_node_t *matching_node(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+
+    APR_ARRAY_PUSH(inbox_model(settings, "author")->columns.match,
+                   const char *) = "name";
+    return inbox_node(store, settings, pool);
+}
+
+#define NAMED(id, model, origin, original, attributes, more)                   \
+    "{\"id\":" #id ",\"origin\":\"" origin "\",\"original_id\":" #original     \
+    ",\"action\":\"create\",\"clock\":1000" more ",\"body\":\"{\\\"" model     \
+    "\\\":{" attributes "}}\"}"
+#define OF(origin, original)                                                   \
+    ",\"refs\":{\"author_id\":{\"model\":\"author\",\"origin\":\"" origin      \
+    "\",\"original_id\":" #original "}}"
+
+/* Of two posts of one batch the first is found by an author that is known; the
+ * second by one that is only found in that batch to be the same. */
+static void test_one_row(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = matching_node(store, pool);
+
+    APR_ARRAY_PUSH(cm_settings_model(node->settings, "post")->columns.match,
+                   const char *) = "author_id";
+    database_run(store, "INSERT INTO authors (name) VALUES ('one')");
+    database_run(store, "INSERT INTO posts (author_id, title)"
+                        " SELECT id, 'a' FROM authors");
+    (void)inbox_take(node, 0,
+                     "[" NAMED(1, "author", "b", 3, TEXT("name", "one"), ) "]",
+                     pool);
+    is_int(inbox_take(node, 1,
+                      "[" NAMED(2, "post", "b", 5,
+                                TEXT("title", "a") ",\\\"author_id\\\":99",
+                                OF("b", 3))                                 //
+                      "," NAMED(3, "author", "a", 4, TEXT("name", "one"), ) //
+                      "," NAMED(4, "post", "a", 6,
+                                TEXT("title", "a") ",\\\"author_id\\\":99",
+                                OF("a", 4)) "]",
+                      pool),
+           3, "%s: one row is found for two records of a batch",
+           database_of(store));
+    is_str(inbox_value(node, "SELECT count(*) FROM posts", pool), "1",
+           "  there is one");
+    is_str(inbox_value(node,
+                       "SELECT origin FROM communicator_mappings WHERE"
+                       " local_record_type = 'Post' AND local_record_id IS NOT"
+                       " NULL",
+                       pool),
+           "a", "  the smallest of its names stays");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_mappings WHERE"
+                       " local_record_type = 'Post'",
+                       pool),
+           "3", "  and it has all three");
+}
+
+/* A first load of what both sides have. */
+static void test_many(cm_store_t *store, const char *origin, apr_pool_t *pool)
+{
+    cm_node_t *node = matching_node(store, pool);
+    cm_buffer_t *buffer = cm_buffer_create(64 * 1024, pool);
+    int i;
+
+    for (i = 1; i <= 300; i++)
+        database_run(store, apr_psprintf(pool,
+                                         "INSERT INTO authors (name)"
+                                         " VALUES ('%d')",
+                                         i));
+    for (i = 1; i <= 300; i++)
+        cm_buffer_raw(buffer,
+                      apr_psprintf(pool,
+                                   "%s{\"id\":%d,\"origin\":\"%s\","
+                                   "\"original_id\":%d,\"action\":\"create\","
+                                   "\"clock\":1000,\"body\":\"{\\\"author\\\":"
+                                   "{" TEXT("name", "%d") "}}\"}",
+                                   i > 1 ? "," : "[", i, origin, 1000 - i, i));
+    cm_buffer_append(buffer, "]", 2);
+    is_int(inbox_take(node, 0, buffer->data, pool), 300,
+           "%s: 300 records of '%s' that are here", database_of(store), origin);
+    is_str(inbox_value(node, "SELECT count(*) FROM authors", pool), "300",
+           "  there are no more of them");
+    is_str(inbox_value(node,
+                       "SELECT min(origin) FROM communicator_mappings WHERE"
+                       " local_record_id IS NOT NULL HAVING count(*) = 300 AND"
+                       " min(origin) = max(origin)",
+                       pool),
+           strcmp(origin, "here") < 0 ? origin : "here",
+           "  the smaller one of the two names of each stays");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_mappings WHERE"
+                       " same_id IS NOT NULL",
+                       pool),
+           "300", "  and the other is its alias");
+}
+
+static void test_many_theirs(cm_store_t *store, apr_pool_t *pool)
+{
+    test_many(store, "there", pool);
+}
+
+static void test_many_smaller(cm_store_t *store, apr_pool_t *pool)
+{
+    test_many(store, "away", pool);
+}
+
+int main(void)
+{
+    apr_initialize();
+    database_each("one row", test_one_row);
+    database_each("many", test_many_theirs);
+    database_each("many, of smaller names", test_many_smaller);
+    apr_terminate();
+    return done_testing();
+}
