@@ -277,8 +277,9 @@ static void name_twice(adopting_t *adopting, cm_run_t *run, cm_record_t *record,
 }
 
 /* Adopt the row that RECORD matches, which has MAPPING (NULL: none). But two
- * records of one origin are different ones, and a record that a message
- * deletes, of this run or a parked one, makes room for its successor. */
+ * records of one origin are different ones; and a record that a message
+ * deletes, of this run or a parked one, or to which one gives other values,
+ * makes room for its successor. */
 static void adopt(adopting_t *adopting, cm_run_t *run, cm_record_t *record,
                   const cm_mapping_t *mapping, apr_pool_t *pool)
 {
@@ -293,6 +294,7 @@ static void adopt(adopting_t *adopting, cm_run_t *run, cm_record_t *record,
     }
     else if (!strcmp(mapping->identity.origin,
                      record->entry->identity.origin) ||
+             (named->record && cm_match_has_left(run, named->record, record)) ||
              delete_waits(adopting, record, mapping, pool))
         let_go(run, record);
     else

@@ -247,6 +247,36 @@ int cm_match_is_dying(const cm_record_t *record)
     return 0;
 }
 
+/* Return whether THERE, which may not be known, is another value than WANTED.
+ */
+static int differs(cm_value_t there, cm_value_t wanted)
+{
+    if (there.kind == CM_ABSENT)
+        return 0;
+    return there.kind == CM_NULL || there.size != wanted.size ||
+           memcmp(there.data, wanted.data, there.size) != 0;
+}
+
+int cm_match_has_left(cm_run_t *run, const cm_record_t *other,
+                      const cm_record_t *record)
+{
+    const apr_array_header_t *match = record->table->model->columns.match;
+    const apr_int64_t first =
+        CM_NTH(record->tasks, 0, const cm_task_t)->message->id;
+    int i;
+
+    for (i = 0; i < match->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(match, i, const char *);
+
+        if (differs(match_value(run, other->table,
+                                last_attribute(other, name, first)),
+                    match_value(run, record->table,
+                                last_attribute(record, name, 0))))
+            return 1;
+    }
+    return 0;
+}
+
 cm_error_t *cm_match_find(int *found, cm_run_t *run, apr_pool_t *scratch_pool)
 {
     apr_hash_t *all = apr_hash_make(scratch_pool);

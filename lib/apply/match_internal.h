@@ -19,6 +19,11 @@ int cm_match_stands(cm_run_t *run, const cm_record_t *record);
 /* Return whether a message of this run deletes RECORD. */
 int cm_match_is_dying(const cm_record_t *record);
 
+/* Return whether the peer gave OTHER, whose row RECORD matches, other values
+ * before it sent RECORD: it knows two records. */
+int cm_match_has_left(cm_run_t *run, const cm_record_t *other,
+                      const cm_record_t *record);
+
 /* --- adopt.c --- */
 
 /* After stamping: give matching rows that have an identity of another origin a

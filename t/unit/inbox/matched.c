@@ -17,6 +17,55 @@ static cm_node_t *matching_node(cm_store_t *store, apr_pool_t *pool)
     return inbox_node(store, settings, pool);
 }
 
+/* The author that the peer knows by NAME is called otherwise, and a new one is
+ * called as it was. */
+#define RENAMED(id, name)                                                      \
+    "{\"id\":" #id "," name ",\"action\":\"update\",\"clock\":"                \
+    "9000000000000009,\"base\":9000000000000005,\"body\":"                     \
+    "\"{\\\"author\\\":{\\\"name\\\":\\\"two\\\"}}\"}"
+#define MOVES(id, name, next)                                                  \
+    "[" RENAMED(id, name) "," AUTHOR(next, 4, "one") "]"
+#define OURS   "\"origin\":\"here\",\"original_id\":1"
+#define THEIRS "\"origin\":\"there\",\"original_id\":3"
+
+/* MOVES says that of the author that is here. */
+static void test_name_moves(cm_store_t *store, const char *first,
+                            const char *moves, apr_pool_t *pool)
+{
+    cm_node_t *node = matching_node(store, pool);
+
+    database_run(store, "INSERT INTO authors (name) VALUES ('one')");
+    if (first)
+        (void)inbox_take(node, 0, first, pool);
+    (void)inbox_take(node, first != NULL, moves, pool);
+    is_str(inbox_value(node, "SELECT count(*) FROM authors", pool), "2",
+           "%s: two records of a peer are two", database_of(store));
+    is_str(inbox_value(node,
+                       "SELECT original_id FROM communicator_mappings WHERE"
+                       " local_record_type = 'Author' AND local_record_id ="
+                       " (SELECT CAST(id AS char(1)) FROM authors WHERE name ="
+                       " 'one')",
+                       pool),
+           "4", "  the new one has the name");
+}
+
+static void test_ours(cm_store_t *store, apr_pool_t *pool)
+{
+    test_name_moves(store, NULL, MOVES(1, OURS, 2), pool);
+}
+
+static void test_ours_named(cm_store_t *store, apr_pool_t *pool)
+{
+    test_name_moves(store, "[" AUTHOR(1, 3, "one") "]", MOVES(2, OURS, 3),
+                    pool);
+}
+
+static void test_theirs(cm_store_t *store, apr_pool_t *pool)
+{
+    test_name_moves(store, "[" AUTHOR(1, 3, "one") "]", MOVES(2, THEIRS, 3),
+                    pool);
+}
+
 #define NAMED(id, model, origin, original, attributes, more)                   \
     "{\"id\":" #id ",\"origin\":\"" origin "\",\"original_id\":" #original     \
     ",\"action\":\"create\",\"clock\":1000" more ",\"body\":\"{\\\"" model     \
@@ -117,6 +166,9 @@ static void test_many_smaller(cm_store_t *store, apr_pool_t *pool)
 int main(void)
 {
     apr_initialize();
+    database_each("a name moves", test_ours);
+    database_each("a name moves, two names", test_ours_named);
+    database_each("a name moves, the other name", test_theirs);
     database_each("one row", test_one_row);
     database_each("many", test_many_theirs);
     database_each("many, of smaller names", test_many_smaller);
