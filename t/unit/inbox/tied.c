@@ -238,9 +238,23 @@ static cm_node_t *make_hats(cm_store_t *store, apr_pool_t *pool)
     return node;
 }
 
-/* Expect that the first two records are here, and PARKED messages are left. */
-static void expect_two(cm_node_t *node, const char *parked, apr_pool_t *pool)
+/* Two records come, and with them REST, that is WHAT, which breaks a
+ * constraint: PARKED messages are left, and none of the two. */
+static void test_bad(cm_store_t *store, const char *rest, const char *what,
+                     const char *parked, apr_pool_t *pool)
 {
+    cm_node_t *node;
+
+    if (cm_dialect_of_store(store)->database == CM_MYSQL)
+        return;
+    node = make_hats(store, pool);
+    is_int(inbox_take(node, 0,
+                      apr_pstrcat(
+                          pool,
+                          "[" HEAD(1, 1, "one", 1) "," BODY(2, 1, "one", 1) ",",
+                          rest, "]", NULL),
+                      pool),
+           2, "%s: two come, though %s cannot", database_of(store), what);
     is_str(pairs(node, pool), "2", "  they refer to each other");
     is_str(inbox_value(node,
                        "SELECT count(*) FROM inbound_messages"
@@ -249,59 +263,23 @@ static void expect_two(cm_node_t *node, const char *parked, apr_pool_t *pool)
            parked, "  and only what is wrong is parked");
 }
 
-/* A third one, which needs one of them, breaks a constraint: that keeps back
- * none of the two. */
 static void test_with_bad(cm_store_t *store, apr_pool_t *pool)
 {
-    cm_node_t *node;
-
-    if (cm_dialect_of_store(store)->database == CM_MYSQL)
-        return;
-    node = make_hats(store, pool);
-    is_int(inbox_take(node, 0,
-                      "[" HEAD(1, 1, "one", 1) "," BODY(
-                          2, 1, "one", 1) "," HATTED(3, 2, "bad", 1) "]",
-                      pool),
-           2, "%s: two come, though one that needs them cannot",
-           database_of(store));
-    expect_two(node, "1", pool);
+    test_bad(store, HATTED(3, 2, "bad", 1), "one that needs them", "1", pool);
 }
 
-/* Of two couples one breaks a constraint, which keeps back that one only. */
 static void test_bad_couple(cm_store_t *store, apr_pool_t *pool)
 {
-    cm_node_t *node;
-
-    if (cm_dialect_of_store(store)->database == CM_MYSQL)
-        return;
-    node = make_hats(store, pool);
-    is_int(
-        inbox_take(node, 0,
-                   "[" HEAD(1, 1, "one", 1) "," BODY(2, 1, "one", 1) "," HATTED(
-                       3, 2, "bad", 2) "," BODY(4, 2, "bad", 2) "]",
-                   pool),
-        2, "%s: one couple comes, though the other one cannot",
-        database_of(store));
-    expect_two(node, "2", pool);
+    test_bad(store, HATTED(3, 2, "bad", 2) "," BODY(4, 2, "bad", 2),
+             "another couple", "2", pool);
 }
 
-/* What one of them says later breaks a constraint. */
 static void test_bad_later(cm_store_t *store, apr_pool_t *pool)
 {
-    cm_node_t *node;
-
-    if (cm_dialect_of_store(store)->database == CM_MYSQL)
-        return;
-    node = make_hats(store, pool);
-    is_int(inbox_take(node, 0,
-                      "[" HEAD(1, 1, "one", 1) "," BODY(
-                          2, 1, "one", 1) "," MESSAGE(3, "head", 1, "update",
-                                                      2000, "\\\"hat\\\":12345",
-                                                      BASE(1000)) "]",
-                      pool),
-           2, "%s: two come, though a later change breaks a constraint",
-           database_of(store));
-    expect_two(node, "1", pool);
+    test_bad(
+        store,
+        MESSAGE(3, "head", 1, "update", 2000, "\\\"hat\\\":12345", BASE(1000)),
+        "a later change of one", "1", pool);
 }
 
 /* Another couple, which the same batch deletes, has a unique value of one of
