@@ -178,39 +178,80 @@ static const char *seen_text(const cm_republish_t *republish, apr_pool_t *pool)
     return cm_clocks_text(&seen, pool);
 }
 
-/* Set *BODY to what the trigger would write for the row of RECORD. */
-static cm_error_t *raw_body(cm_datum_t *body, cm_run_t *run,
-                            const cm_record_t *record, apr_pool_t *pool)
+/* Return whether the row of REPUBLISH has to be read: a record that is deleted
+ * has none, and what is not published needs none. */
+static int needs_row(const cm_republish_t *republish)
 {
-    const cm_table_t *table = record->table;
-    cm_keys_t *keys = cm_keys_create(run->node->store, table, pool);
-    cm_buffer_t *json = cm_buffer_create(256, pool);
-    const cm_datum_t *raw;
-    cm_rows_t *rows;
+    const cm_record_t *record = republish->record;
 
-    *body = cm_datum_text(NULL);
-    if (!record->here->local_id) /* it has no row, because it is deleted */
-        return NULL;
-    cm_keys_add(keys, record->here->local_id, record, 0);
-    CM_TRY(cm_keys_select(&rows, keys, table->capture, 1, pool));
-    if (!rows->count)
-        return NULL;
-    raw = cm_cell(rows, 0, 1);
-    cm_json_write_open(json, NULL, '{');
-    if (raw->data)
-        cm_json_write_raw(json, table->model->name, raw->data, raw->size);
-    else /* too large: it is read when it is sent */
-        cm_json_write_truth(json, table->model->name, 1);
-    cm_buffer_append(json, "}", 2);
-    *body = (cm_datum_t){json->data, json->size - 1, 0};
+    return record->table->model->publishes && !republish->orphan &&
+           record->here->local_id;
+}
+
+/* Lock and read the rows that are published again. *ALL: as of cm_lock_keys(),
+ * the keys with const cm_datum_t **, the raw rows; NULL: it is gone. */
+static cm_error_t *read_rows(apr_hash_t **all, cm_run_t *run, apr_pool_t *pool)
+{
+    apr_hash_index_t *index;
+    int i;
+
+    *all = apr_hash_make(pool);
+    for (i = 0; i < run->republish->nelts; i++) {
+        const cm_republish_t *republish =
+            &APR_ARRAY_IDX(run->republish, i, cm_republish_t);
+        const cm_record_t *record = republish->record;
+
+        if (needs_row(republish))
+            (void)cm_keys_add(
+                cm_lock_keys(*all, run->node->store, record->table, pool),
+                record->here->local_id,
+                apr_pcalloc(pool, sizeof(const cm_datum_t *)), 0);
+    }
+    for (index = apr_hash_first(pool, *all); index;
+         index = apr_hash_next(index)) {
+        const cm_keys_t *keys = apr_hash_this_val(index);
+        cm_rows_t *rows;
+
+        CM_TRY(cm_keys_select(&rows, keys, keys->table->capture, 1, pool));
+        for (i = 0; i < rows->count; i++) {
+            const cm_datum_t **raw =
+                cm_keys_find(keys, cm_cell_text(rows, i, 0));
+
+            if (raw)
+                *raw = cm_cell(rows, i, 1);
+        }
+    }
     return NULL;
 }
 
-/* Add the message of REPUBLISH to LIST; none if its row is gone, or if its
- * model is not published here. */
-static cm_error_t *add_republished(cm_bulk_t *list, cm_run_t *run,
-                                   const cm_republish_t *republish,
-                                   apr_pool_t *pool)
+/* Return what the trigger would write for the row of REPUBLISH, one of ALL. */
+static cm_datum_t raw_body(const cm_republish_t *republish, apr_hash_t *all,
+                           apr_pool_t *pool)
+{
+    const cm_record_t *record = republish->record;
+    const char *name = record->table->model->name;
+    const cm_keys_t *keys = apr_hash_get(all, name, APR_HASH_KEY_STRING);
+    const cm_datum_t **raw = needs_row(republish)
+                                 ? cm_keys_find(keys, record->here->local_id)
+                                 : NULL;
+    cm_buffer_t *json;
+
+    if (!raw || !*raw)
+        return cm_datum_text(NULL);
+    json = cm_buffer_create(256, pool);
+    cm_json_write_open(json, NULL, '{');
+    if ((*raw)->data)
+        cm_json_write_raw(json, name, (*raw)->data, (*raw)->size);
+    else /* too large: it is read when it is sent */
+        cm_json_write_truth(json, name, 1);
+    cm_buffer_append(json, "}", 2);
+    return (cm_datum_t){json->data, json->size - 1, 0};
+}
+
+/* Add the message of REPUBLISH to LIST; none if its row, one of ALL, is gone,
+ * or if its model is not published here. */
+static void add_republished(cm_bulk_t *list, const cm_republish_t *republish,
+                            apr_hash_t *all, apr_pool_t *pool)
 {
     const cm_record_t *record = republish->record;
     cm_append_t message = {
@@ -221,23 +262,22 @@ static cm_error_t *add_republished(cm_bulk_t *list, cm_run_t *run,
     };
 
     if (!record->table->model->publishes)
-        return NULL;
+        return;
     if (republish->orphan) {
         /* as a state, because its mapping has the clock already */
         message = cm_append_delete(record->table->model,
                                    record->entry->identity, pool);
     }
     else {
-        CM_TRY(raw_body(&message.body, run, record, pool));
+        message.body = raw_body(republish, all, pool);
         if (!message.body.data)
-            return NULL;
+            return;
         message.changed = republish->captured ? republish->changed
                                               : changed_text(republish, pool);
         if (!republish->captured)
             message.base = seen_text(republish, pool);
     }
     cm_append_add(list, &message);
-    return NULL;
 }
 
 /* Return whether writing records of this run may have changed other rows. */
@@ -337,11 +377,12 @@ cm_error_t *cm_forward_overtaken(cm_run_t *run, apr_pool_t *scratch_pool)
 cm_error_t *cm_forward_republish(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     cm_bulk_t *list = cm_append_create(scratch_pool);
+    apr_hash_t *all;
     int i;
 
+    CM_TRY(read_rows(&all, run, scratch_pool));
     for (i = 0; i < run->republish->nelts; i++)
-        CM_TRY(add_republished(
-            list, run, &APR_ARRAY_IDX(run->republish, i, cm_republish_t),
-            scratch_pool));
+        add_republished(list, &APR_ARRAY_IDX(run->republish, i, cm_republish_t),
+                        all, scratch_pool);
     return cm_append_write(NULL, run->node, list, scratch_pool);
 }

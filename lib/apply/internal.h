@@ -23,6 +23,7 @@
 #define CM_APPLY_INTERNAL_H
 
 #include "store/bulk.h"
+#include "record/keys.h"
 #include "record/state.h"
 #include "node/conflict.h"
 #include "node/mapping.h"
@@ -286,6 +287,11 @@ cm_error_t *cm_directory_find_parents(cm_run_t *run, apr_pool_t *scratch_pool)
  * are committed. */
 cm_error_t *cm_lock_all(cm_run_t *run,
                         apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Return the keys of TABLE whose rows are to be locked, of ALL: model name ->
+ * cm_keys_t *. */
+cm_keys_t *cm_lock_keys(apr_hash_t *all, cm_store_t *store,
+                        const cm_table_t *table, apr_pool_t *pool);
 
 /* Point RECORD to a row; all may be NULL. */
 void cm_lock_set_row(cm_run_t *run, cm_record_t *record, const char *wanted,

@@ -121,9 +121,8 @@ static const char *wanted_id(const cm_run_t *run, const cm_record_t *record)
     return cm_directory_probe(run, record->entry);
 }
 
-/* Return the keys of TABLE that are to be locked, of ALL. */
-static cm_keys_t *keys_of(apr_hash_t *all, cm_store_t *store,
-                          const cm_table_t *table, apr_pool_t *pool)
+cm_keys_t *cm_lock_keys(apr_hash_t *all, cm_store_t *store,
+                        const cm_table_t *table, apr_pool_t *pool)
 {
     cm_keys_t *keys =
         apr_hash_get(all, table->model->name, APR_HASH_KEY_STRING);
@@ -145,8 +144,8 @@ static int add_wanted(cm_run_t *run, cm_record_t *record, apr_hash_t *all,
     if (!id || (record->row->wanted && !strcmp(record->row->wanted, id)))
         return 0;
     cm_lock_set_row(run, record, id, NULL, record->row->local_id);
-    return cm_keys_add(keys_of(all, run->node->store, record->table, pool), id,
-                       record, record->entry->found->mapping != NULL);
+    return cm_keys_add(cm_lock_keys(all, run->node->store, record->table, pool),
+                       id, record, record->entry->found->mapping != NULL);
 }
 
 static cm_error_t *lock_rows(cm_run_t *run, const cm_keys_t *keys)
@@ -195,7 +194,7 @@ cm_error_t *cm_lock_record(cm_run_t *run, cm_record_t *record,
     if (!add_wanted(run, record, all, scratch_pool))
         return NULL;
     return lock_rows(
-        run, keys_of(all, run->node->store, record->table, scratch_pool));
+        run, cm_lock_keys(all, run->node->store, record->table, scratch_pool));
 }
 
 /* Take the node's lock, and stamp. */
