@@ -1,5 +1,5 @@
 /* The stages of applying, in their order: see apply.h. */
-#include "apply/internal.h"
+#include "apply/sender_internal.h"
 
 #include <apr_strings.h>
 
@@ -96,6 +96,7 @@ cm_error_t *cm_apply_run(cm_apply_t *apply, apr_pool_t *scratch_pool)
     begin_tasks(run);
     CM_TRY(cm_lock_all(run, scratch_pool));
     CM_TRY(cm_concurrent_read(run, scratch_pool));
+    CM_TRY(cm_decided_recall(run, scratch_pool));
     CM_TRY(cm_apply_read_records(run, scratch_pool));
     CM_TRY(cm_newkey_give(run, scratch_pool));
     CM_TRY(write_records(run, scratch_pool));

@@ -248,10 +248,48 @@ static cm_datum_t raw_body(const cm_republish_t *republish, apr_hash_t *all,
     return (cm_datum_t){json->data, json->size - 1, 0};
 }
 
-/* Add the message of REPUBLISH to LIST; none if its row, one of ALL, is gone,
- * or if its model is not published here. */
-static void add_republished(cm_bulk_t *list, const cm_republish_t *republish,
-                            apr_hash_t *all, apr_pool_t *pool)
+/* What is published again. */
+typedef struct publishing_t {
+    const cm_run_t *run;
+    apr_hash_t *rows; /* of read_rows() */
+    cm_bulk_t *list;
+    apr_array_header_t *settled; /* cm_settled_t */
+    apr_int64_t last;            /* the clock of the last decision */
+} publishing_t;
+
+/* Return the clock that a decision about RECORD gets when it has a number: it
+ * is the next change of it. */
+static apr_int64_t next_clock(publishing_t *publishing,
+                              const cm_record_t *record)
+{
+    const apr_int64_t now = cm_clock_now(), here = record->here->state->clock;
+
+    if (publishing->last <= here)
+        publishing->last = here + 1;
+    else
+        publishing->last++;
+    if (publishing->last < now)
+        publishing->last = now;
+    return publishing->last;
+}
+
+/* Make MESSAGE say what was decided, and remember that. */
+static void add_decided(publishing_t *publishing, cm_append_t *message,
+                        const cm_republish_t *republish, apr_pool_t *pool)
+{
+    message->changed = changed_text(republish, pool);
+    message->base = seen_text(republish, pool);
+    if (republish->revived)
+        return;
+    message->clock = next_clock(publishing, republish->record);
+    cm_decided_settle(publishing->settled, publishing->run, republish->record,
+                      republish->columns, message->clock);
+}
+
+/* Add the message of REPUBLISH to the list; none if its row is gone, or if its
+ * model is not published here. */
+static void add_republished(publishing_t *publishing,
+                            const cm_republish_t *republish, apr_pool_t *pool)
 {
     const cm_record_t *record = republish->record;
     cm_append_t message = {
@@ -261,23 +299,26 @@ static void add_republished(cm_bulk_t *list, const cm_republish_t *republish,
         .clock = cm_clock_now(),
     };
 
-    if (!record->table->model->publishes)
+    if (!record->table->model->publishes) {
+        if (!republish->captured && !republish->orphan && !republish->revived)
+            cm_decided_settle(publishing->settled, publishing->run, record,
+                              republish->columns, 0);
         return;
+    }
     if (republish->orphan) {
         /* as a state, because its mapping has the clock already */
         message = cm_append_delete(record->table->model,
                                    record->entry->identity, pool);
     }
     else {
-        message.body = raw_body(republish, all, pool);
+        message.body = raw_body(republish, publishing->rows, pool);
         if (!message.body.data)
             return;
-        message.changed = republish->captured ? republish->changed
-                                              : changed_text(republish, pool);
+        message.changed = republish->changed;
         if (!republish->captured)
-            message.base = seen_text(republish, pool);
+            add_decided(publishing, &message, republish, pool);
     }
-    cm_append_add(list, &message);
+    cm_append_add(publishing->list, &message);
 }
 
 /* Return whether writing records of this run may have changed other rows. */
@@ -376,13 +417,18 @@ cm_error_t *cm_forward_overtaken(cm_run_t *run, apr_pool_t *scratch_pool)
 
 cm_error_t *cm_forward_republish(cm_run_t *run, apr_pool_t *scratch_pool)
 {
-    cm_bulk_t *list = cm_append_create(scratch_pool);
-    apr_hash_t *all;
+    publishing_t publishing = {
+        .run = run,
+        .list = cm_append_create(scratch_pool),
+        .settled = apr_array_make(scratch_pool, 1, sizeof(cm_settled_t))};
     int i;
 
-    CM_TRY(read_rows(&all, run, scratch_pool));
+    CM_TRY(read_rows(&publishing.rows, run, scratch_pool));
     for (i = 0; i < run->republish->nelts; i++)
-        add_republished(list, &APR_ARRAY_IDX(run->republish, i, cm_republish_t),
-                        all, scratch_pool);
-    return cm_append_write(NULL, run->node, list, scratch_pool);
+        add_republished(&publishing,
+                        &APR_ARRAY_IDX(run->republish, i, cm_republish_t),
+                        scratch_pool);
+    CM_TRY_FOR(cm_decisions_keep(run->node, publishing.settled, scratch_pool),
+               scratch_pool, "cannot remember what was decided");
+    return cm_append_write(NULL, run->node, publishing.list, scratch_pool);
 }

@@ -120,16 +120,6 @@ typedef struct cm_effect_t {
     const char *buried_id; /* the local id of a deleted record, or NULL */
 } cm_effect_t;
 
-/* A column of which a person, or conflict=NODE, has decided who wins. */
-typedef struct cm_decided_t {
-    int column;
-    apr_int64_t seen; /* the clock of the peer's value, which the winner has
-                         until it is published again */
-    int is_theirs;    /* that value was taken, though it was older */
-    int is_ours;      /* the value here won, though it was older */
-    apr_int64_t here; /* the clock of the value here; theirs has it now */
-} cm_decided_t;
-
 /* What match= found for a record. */
 typedef enum cm_match_e {
     CM_MATCH_OPEN,  /* not looked for yet */
@@ -149,12 +139,14 @@ typedef struct cm_record_t {
     struct cm_record_t *former;  /* has the row that match= finds, and is to be
                                     deleted by this run; or NULL */
     cm_match_e match;
-    const cm_row_t *row;               /* never NULL */
-    const cm_here_t *here;             /* NULL until it is read */
-    const cm_effect_t *effect;         /* NULL: none, or not yet */
-    const apr_array_header_t *kept;    /* cm_conflict_t: of an effect that was
-                                          partial; NULL: none */
-    const apr_array_header_t *decided; /* cm_decided_t, of written effects */
+    const cm_row_t *row;                /* never NULL */
+    const cm_here_t *here;              /* NULL until it is read */
+    const cm_effect_t *effect;          /* NULL: none, or not yet */
+    const apr_array_header_t *kept;     /* cm_conflict_t: of an effect that was
+                                           partial; NULL: none */
+    const apr_array_header_t *decided;  /* cm_decided_t, of written effects */
+    const apr_array_header_t *recalled; /* cm_settled_t, of earlier runs; or
+                                           NULL */
     const cm_error_t *error; /* why the last effect could not be written */
     int fast;                /* its only message goes the fast way (fast.c) */
     const cm_mapping_t *judged; /* ... which this mapping has shown */

@@ -111,9 +111,10 @@ static void settle_column(const merging_t *at, const cm_task_t *task,
         cm_decided_replace(here, there);
     /* our value may be parked there for a person, too: send the decision */
     if (!left && (is_ours || decision != CM_DECIDE_NOT))
-        cm_decided_note(
-            at->effect,
-            (cm_decided_t){column, there->clock, takes_theirs, is_ours, clock});
+        cm_decided_note(at->effect,
+                        (cm_decided_t){column, there->clock,
+                                       loses ? !is_ours : takes_theirs,
+                                       takes_theirs, is_ours, clock});
 }
 
 /* Return whether COLUMN has its value from one of the messages that are merged
@@ -152,7 +153,8 @@ static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
         return NULL;
     if (!cm_state_conflicts(at->effect->state, incoming, column, base)) {
         if (there->value.kind != CM_ABSENT && here->clock > base)
-            (void)cm_decided_follow(at->effect, column, there, base);
+            (void)cm_decided_follow(at->record, at->effect, task->message,
+                                    column, there, base);
         return NULL;
     }
     if (!ours && is_merged(at, column, there)) {
@@ -160,7 +162,8 @@ static cm_error_t *check_column(const merging_t *at, const cm_task_t *task,
             cm_decided_replace(there, here);
         return NULL;
     }
-    if (cm_decided_follow(at->effect, column, there, base))
+    if (cm_decided_follow(at->record, at->effect, task->message, column, there,
+                          base))
         return NULL;
     if (is_held(at->record, task) &&
         !cm_sender_decided(at->record, at->effect, task, column) &&
@@ -200,7 +203,7 @@ static int is_unknown_there(const merging_t *at, const cm_message_t *message,
 
     return here->value.kind != CM_ABSENT &&
            (here->clock > base || is_kept || is_upheld(at, message, i)) &&
-           !cm_decided_is_theirs(at->effect, i, base);
+           !cm_decided_is_theirs(at->record, at->effect, message, i, base);
 }
 
 /* Return whether column I is lost with the row, though the sender of MESSAGE

@@ -42,8 +42,7 @@ apr_int64_t cm_sender_elsewhere(const cm_message_t *message,
                                                  : message->clocks.clock;
 }
 
-int cm_sender_has_seen(const cm_message_t *message, const char *column,
-                       apr_int64_t here)
+apr_int64_t cm_sender_seen(const cm_message_t *message, const char *column)
 {
     const apr_int64_t *seen = NULL;
 
@@ -52,7 +51,13 @@ int cm_sender_has_seen(const cm_message_t *message, const char *column,
                             apr_pstrcat(apr_hash_pool_get(message->base.older),
                                         column, CM_BASE_SEEN, NULL),
                             APR_HASH_KEY_STRING);
-    return seen && *seen == here;
+    return seen ? *seen : 0;
+}
+
+int cm_sender_has_seen(const cm_message_t *message, const char *column,
+                       apr_int64_t here)
+{
+    return here && cm_sender_seen(message, column) == here;
 }
 
 int cm_sender_decided(const cm_record_t *record, const cm_effect_t *effect,

@@ -3,8 +3,30 @@
 #define CM_APPLY_SENDER_INTERNAL_H
 
 #include "apply/internal.h"
+#include "node/decisions.h"
+
+/* A column of which a person, or conflict=NODE, has decided who wins. */
+typedef struct cm_decided_t {
+    int column;
+    apr_int64_t seen; /* the clock of the peer's value, which the winner has
+                         until it is published again */
+    int is_taken;     /* that value won ... */
+    int is_theirs;    /* ... though it was older */
+    int is_ours;      /* the value here won, though it was older */
+    apr_int64_t here; /* the clock of the value here; theirs has it now */
+} cm_decided_t;
 
 /* --- decided.c --- */
+
+/* Read what was decided in earlier runs of records that may be in conflict. */
+cm_error_t *cm_decided_recall(cm_run_t *run,
+                              apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Note in LIST (cm_settled_t) for later runs what COLUMNS (cm_decided_t) of
+ * RECORD say. CLOCK: they are published with that; 0: they are not. */
+void cm_decided_settle(apr_array_header_t *list, const cm_run_t *run,
+                       const cm_record_t *record,
+                       const apr_array_header_t *columns, apr_int64_t clock);
 
 /* Add DECIDED to what EFFECT publishes again; of two about one column that
  * about the newer value of the peer. */
@@ -14,16 +36,19 @@ void cm_decided_note(cm_effect_t *effect, cm_decided_t decided);
  * newer one when it is published again. */
 void cm_decided_replace(cm_field_t *loser, const cm_field_t *winner);
 
-/* Return whether whoever made a message with BASE knew the value of COLUMN: a
- * person has just taken it from them, and nothing has replaced it since. */
-int cm_decided_is_theirs(const cm_effect_t *effect, int column,
+/* Return whether whoever made MESSAGE, with BASE, knew the value of COLUMN: a
+ * person has taken it from them, here or in an earlier run, and nothing has
+ * replaced it since. */
+int cm_decided_is_theirs(const cm_record_t *record, const cm_effect_t *effect,
+                         const cm_message_t *message, int column,
                          apr_int64_t base);
 
-/* Return whether THERE, the value of COLUMN in a message with BASE, follows one
- * that a person has just taken: it is here then, and the decision is about it,
- * too. */
-int cm_decided_follow(cm_effect_t *effect, int column, cm_field_t *there,
-                      apr_int64_t base);
+/* Return whether THERE, the value of COLUMN in MESSAGE with BASE, follows one
+ * that a person has taken, or is what the person has let stay: it is here then,
+ * and the decision is about it, too. */
+int cm_decided_follow(const cm_record_t *record, cm_effect_t *effect,
+                      const cm_message_t *message, int column,
+                      cm_field_t *there, apr_int64_t base);
 
 /* Return how an older value of this node won in COLUMN; or NULL. */
 const cm_decided_t *cm_decided_upheld(const cm_record_t *record,
@@ -66,6 +91,10 @@ apr_int64_t cm_sender_base(const cm_message_t *message, const char *column);
  * not have; 0: it brings none. */
 apr_int64_t cm_sender_elsewhere(const cm_message_t *message,
                                 const cm_table_t *table);
+
+/* Return of which clock the value of COLUMN was that whoever made MESSAGE has
+ * decided about; 0: none. */
+apr_int64_t cm_sender_seen(const cm_message_t *message, const char *column);
 
 /* Return whether who made MESSAGE decided a conflict of COLUMN, and knew its
  * value of clock HERE. */

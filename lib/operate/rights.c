@@ -84,6 +84,7 @@ static cm_error_t *try_own(cm_store_t *store, apr_pool_t *pool)
         {"communicator_peers", "status"},
         {"communicator_node", "id"},
         {"communicator_conflicts", "id"},
+        {"communicator_decisions", "peer"},
         {"communicator_missing", "model"},
         {"communicator_withheld", "reason"},
         {"communicator_altered", "model"},
