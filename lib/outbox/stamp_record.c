@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 
+#include "record/captured.h"
 #include "store/dialect.h"
 
 /* Keep MAPPING for saving, once. */
@@ -312,20 +313,67 @@ static void move_clocks(cm_stamp_t *stamp, const cm_stamp_row_t *row,
     *clocks = moved;
 }
 
-/* Where ROW names a column that the table does not have, it was captured before
- * a column was renamed, and nobody knows which: then all have changed. */
-static void widen_changed(cm_stamp_row_t *row, apr_pool_t *pool)
+/* Return the columns that ROW was captured with; NULL: nobody knows. */
+static apr_hash_t *captured_columns(const cm_stamp_t *stamp,
+                                    const cm_stamp_row_t *row)
 {
-    const cm_table_t *table = row->group->table;
+    apr_hash_t *names = apr_hash_make(stamp->pool);
+    cm_message_t message = {.action = CM_UPDATE};
+    cm_datum_t body;
+    int i;
+
+    if (row->reread || !row->body.data ||
+        cm_complete_unread(&row->body, stamp->pool))
+        return NULL;
+    body = cm_captured_mend(row->body, cm_dialect_of_store(stamp->node->store),
+                            stamp->pool);
+    if (cm_message_read_stored(&message, body.data, body.size, NULL, NULL, NULL,
+                               stamp->pool))
+        return NULL;
+    for (i = 0; i < message.attributes->nelts; i++)
+        apr_hash_set(names,
+                     APR_ARRAY_IDX(message.attributes, i, cm_attribute_t).name,
+                     APR_HASH_KEY_STRING, "");
+    return names;
+}
+
+/* Return whether ROW names a column that the table does not have. */
+static int names_unknown(const cm_stamp_row_t *row, apr_pool_t *pool)
+{
     apr_hash_index_t *at;
 
-    if (!table || !row->action || !row->changed)
-        return;
     for (at = apr_hash_first(pool, row->changed); at; at = apr_hash_next(at))
-        if (!cm_table_column(table, apr_hash_this_key(at))) {
-            row->changed = NULL;
-            return;
-        }
+        if (!cm_table_column(row->group->table, apr_hash_this_key(at)))
+            return 1;
+    return 0;
+}
+
+/* Where ROW names a column that the table does not have, it was captured before
+ * that was dropped, or renamed: then those have changed, too, with which it was
+ * not captured; all, if nobody knows these. */
+static void widen_changed(const cm_stamp_t *stamp, cm_stamp_row_t *row)
+{
+    const cm_table_t *table = row->group->table;
+    apr_hash_t *captured, *changed;
+    int i;
+
+    if (!table || !row->action || !row->changed ||
+        !names_unknown(row, stamp->pool))
+        return;
+    changed = row->changed;
+    row->changed = NULL;
+    captured = captured_columns(stamp, row);
+    if (!captured)
+        return;
+    row->changed = apr_hash_make(stamp->pool);
+    for (i = 0; i < table->column_count; i++) {
+        const char *name = table->columns[i].name;
+
+        if (apr_hash_get(changed, name, APR_HASH_KEY_STRING) ||
+            (table->columns[i].carried &&
+             !apr_hash_get(captured, name, APR_HASH_KEY_STRING)))
+            apr_hash_set(row->changed, name, APR_HASH_KEY_STRING, "");
+    }
 }
 
 /* Return the other column of a reference and the name of its model; NULL:
@@ -362,7 +410,7 @@ static void join_changed(cm_stamp_row_t *row, apr_pool_t *pool)
 static void stamp_change(cm_stamp_t *stamp, cm_stamp_row_t *row,
                          cm_mapping_t *mapping)
 {
-    widen_changed(row, stamp->pool);
+    widen_changed(stamp, row);
     join_changed(row, stamp->pool);
     row->clock = mapping->clocks.clock + 1;
     if (row->raw > row->clock)
