@@ -139,6 +139,27 @@ static void test_beside(cm_store_t *store, apr_pool_t *pool)
        "  the peer learns that both were known");
 }
 
+/* The next message waits for another record. */
+static void test_waiting(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node =
+        inbox_disputed(store, inbox_settings(pool), CM_CONFLICT_HOLD, pool);
+
+    is_int(inbox_take(node, 1,
+                      "[" OLDER "," MESSAGE(
+                          3, "post", 7, "update", 3000,
+                          TEXT("title", "again") ",\\\"author_id\\\":99",
+                          BASE(2000) REF("author_id", "author", 5)) "]",
+                      pool),
+           0, "%s: a conflict, and a message that waits", database_of(store));
+    is_int(inbox_decide(node, 2, CM_DECIDE_THEIRS, pool), 1,
+           "  theirs: the first one is done");
+    is_int(inbox_take(node, 3, "[" AUTHOR(4, 5, "one") "]", pool), 2,
+           "  the other one comes with its record");
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "again",
+           "  and nobody is asked");
+}
+
 /* The peer deletes its record before it knows of the decision. */
 static void test_deleted(cm_store_t *store, apr_pool_t *pool)
 {
@@ -251,6 +272,7 @@ int main(void)
     database_each("theirs, newer, and changed again", test_newer);
     database_each("theirs, and nothing is published", test_received);
     database_each("theirs, beside another column", test_beside);
+    database_each("theirs, and what waits", test_waiting);
     database_each("theirs, and deleted", test_deleted);
     database_each("theirs, and changed here", test_changed_here);
     database_each("theirs, and changed by somebody else", test_unknown);
