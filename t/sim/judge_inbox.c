@@ -266,10 +266,11 @@ static int was_deleted(const sim_judge_t *judge, int table, int node,
     return 0;
 }
 
-/* Return whether the record of a conflict of TABLE at NODE has gone with its
- * parent, and no application has deleted it: nobody is asked about a record
- * that the next message deletes anyway. CELLS are its origin, its id there, and
- * its key here; one of several columns is not looked for. */
+/* Return whether the record of a conflict of TABLE at NODE had gone with its
+ * parent by then, and no application has deleted it: nobody is asked about a
+ * record that the next message deletes anyway. CELLS are its origin, its id
+ * there, its key here, of which one of several columns is not looked for, and
+ * when the conflict was decided. Times tell nothing where clocks were wrong. */
 static int has_gone(const sim_judge_t *judge, int table, int node,
                     const char **cells)
 {
@@ -282,24 +283,26 @@ static int has_gone(const sim_judge_t *judge, int table, int node,
            ask(judge, node,
                "SELECT count(*) FROM communicator_mappings WHERE deleted_at > 0"
                " AND %s",
-               apr_psprintf(judge->pool,
-                            "local_record_type = 'M%d' AND origin = '%s' AND"
-                            " original_id = '%s'",
-                            table, cells[0], cells[1])) > 0;
+               apr_psprintf(
+                   judge->pool,
+                   "local_record_type = 'M%d' AND origin = '%s' AND"
+                   " original_id = '%s' AND (deleted_at <= %s OR 1 = %d)",
+                   table, cells[0], cells[1], cells[3], judge->world->jumped)) >
+               0;
 }
 
 /* Return whether a conflict of TABLE at NODE was decided, of a record that has
- * not gone with its parent. */
+ * not gone with its parent by then. */
 static int is_decided(const sim_judge_t *judge, int table, int node)
 {
     const apr_array_header_t *rows = sim_node_select(
         &judge->world->nodes[node].sessions[0],
         apr_psprintf(judge->pool,
-                     "SELECT origin, original_id, local_record_id FROM"
-                     " communicator_conflicts WHERE model = 'm%d' AND"
+                     "SELECT origin, original_id, local_record_id, created_at"
+                     " FROM communicator_conflicts WHERE model = 'm%d' AND"
                      " won_value IS NOT NULL AND won_value <> 'null'",
                      table),
-        3, judge->pool);
+        4, judge->pool);
     int i;
 
     for (i = 0; i < rows->nelts; i++)
