@@ -1,4 +1,5 @@
 /* Scenes: see drawing.h. */
+#include "scenes_apart.h"
 #include "scenes_both.h"
 #include "scenes_filtered.h"
 #include "scenes_matched.h"
@@ -485,6 +486,8 @@ static const sim_scene_t scenes[] = {
     {"split", "few", sim_people_fits_split, sim_people_draw_split},
     {"undone", "few", sim_people_fits_undone, sim_people_draw_undone},
     {"replaced", "few", sim_filtered_fits_replaced, sim_filtered_draw_replaced},
+    {"lacked", "few", sim_apart_fits_ended, sim_apart_draw_ended},
+    {"rekeyed", "few", sim_apart_fits_renamed, sim_apart_draw_renamed},
 };
 
 #define SCENES ((int)(sizeof(scenes) / sizeof(*scenes)))

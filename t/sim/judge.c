@@ -314,12 +314,32 @@ int sim_judge_is_overwritten(const sim_judge_t *judge, const sim_event_t *event)
     return 0;
 }
 
-/* Whether it has, or has deleted its record. */
+/* Return whether an application has deleted the record of EVENT, and may have
+ * known its value. Only words are each given once; and whose row goes with its
+ * parent, knows what is at each node. */
+static int is_deleted(const sim_judge_t *judge, const sim_event_t *event)
+{
+    const apr_array_header_t *events = judge->world->events;
+    const int is_word = *event->after == 'v' && event->column < SIM_COLUMNS &&
+                        !sim_judge_may_be_orphaned(judge, event->table);
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *end = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (end->kind == SIM_EVENT_DELETE && end->table == event->table &&
+            !strcmp(end->name, event->name) &&
+            (!is_word || sim_judge_is_known_at(judge, end, event)))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether an application has replaced the value of EVENT, or deleted its
+ * record, and may have known it. */
 static int is_replaced(const sim_judge_t *judge, const sim_event_t *event)
 {
-    return sim_judge_has_event(judge, SIM_EVENT_DELETE, event->table,
-                               event->name) ||
-           sim_judge_is_overwritten(judge, event);
+    return is_deleted(judge, event) || sim_judge_is_overwritten(judge, event);
 }
 
 const char *sim_judge_value_of(const char *text, apr_pool_t *pool)
@@ -479,7 +499,7 @@ static void judge_value(sim_judge_t *judge, const sim_event_t *event)
           was_altered(table) || table->leaves)) ||
         sim_judge_was_withheld(judge, event->table) ||
         sim_judge_has_gone_for_another(judge, event) ||
-        sim_judge_went_by_filter(judge, event) ||
+        sim_judge_went_by_filter(judge, event, event->column) ||
         was_taken_for_another(judge, event) ||
         was_decided_at_once(judge, event->table) ||
         sim_judge_was_dropped(judge, table, event->column))
@@ -561,6 +581,7 @@ void sim_judge(sim_world_t *world)
         sim_judge_buried(&judge, event);
     }
     sim_judge_outlived(&judge);
+    sim_judge_apart(&judge);
     sim_judge_inbox(&judge);
     sim_judge_claims(&judge);
 }

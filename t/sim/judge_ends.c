@@ -6,17 +6,50 @@
 #include "clock.h"
 #include "parked.h"
 
-/* Return whether END, a delete, may have been made by somebody who knew the
- * value that EVENT gave a column. Whoever knew another one of the same moment
- * seems to (docs/convergence.md). */
-static int is_known_at(const sim_judge_t *judge, const sim_event_t *end,
-                       const sim_event_t *event)
+/* Return whether STEP may bring messages to NODE. */
+static int brings(const sim_step_t *step, int node)
 {
-    const char *value = end->row ? end->row->values[event->column] : NULL;
-    const sim_event_t *writer = end;
+    switch (step->kind) {
+    case SIM_SYNC:
+        return step->node == node || step->peer == node;
+    case SIM_PUSH:
+        return step->peer == node;
+    case SIM_PULL:
+        return step->node == node;
+    default:
+        return 0;
+    }
+}
 
-    if (end->node == event->node || end->renamed || !value ||
-        !strcmp(value, event->after))
+/* Return whether the node of CHANGE may have received messages between EVENT
+ * and CHANGE: what is late, or of another run, comes with any exchange. On
+ * servers they may be about to all the time. */
+static int may_have_received(const sim_world_t *world, const sim_event_t *event,
+                             const sim_event_t *change)
+{
+    const apr_array_header_t *steps = world->history->steps;
+    int i, any = 0;
+
+    for (i = 0; i < change->statement && i < steps->nelts; i++) {
+        const sim_step_t *step = &APR_ARRAY_IDX(steps, i, sim_step_t);
+
+        if (step->gone || step->kind < SIM_SYNC || step->kind > SIM_PULL)
+            continue;
+        any |= step->mishap == SIM_MISHAP_LATE ||
+               step->mishap == SIM_MISHAP_BESIDE;
+        if (i >= event->statement && (any || brings(step, change->node)))
+            return 1;
+    }
+    return sim_schema_is_served(world->schema);
+}
+
+/* Return whether who had VALUE in the column of EVENT at WRITER, a later event,
+ * had the value of EVENT before, or another one of the same moment: whoever
+ * knew that seems to know this one (docs/convergence.md). */
+static int comes_from(const sim_judge_t *judge, const char *value,
+                      const sim_event_t *writer, const sim_event_t *event)
+{
+    if (!strcmp(value, event->after))
         return 1;
     do {
         writer = sim_judge_writer_of(judge, writer, value);
@@ -25,6 +58,41 @@ static int is_known_at(const sim_judge_t *judge, const sim_event_t *end,
         value = writer ? writer->before : NULL;
     } while (writer && writer != event);
     return writer != NULL;
+}
+
+int sim_judge_had(const sim_judge_t *judge, const sim_event_t *change,
+                  const sim_event_t *event)
+{
+    const char *value = change->row ? change->row->values[event->column] : NULL;
+
+    return value && event->after ? comes_from(judge, value, change, event)
+                                 : !value && !event->after;
+}
+
+/* Return whether a node that has received a change of columns that it lacks may
+ * seem to know an older one (docs/convergence.md): it has made the record, too,
+ * or a third node has changed it, and clocks do not tell what was first. */
+static int seems_older(const sim_judge_t *judge, const sim_table_t *table)
+{
+    return judge->world->jumped &&
+           (sim_schema_is_reused(table) || judge->world->schema->nodes > 2);
+}
+
+int sim_judge_is_known_at(const sim_judge_t *judge, const sim_event_t *end,
+                          const sim_event_t *event)
+{
+    const sim_schema_t *schema = judge->world->schema;
+    const sim_table_t *table = &schema->tables[event->table];
+    const char *value = end->row ? end->row->values[event->column] : NULL;
+
+    if (end->node == event->node || end->renamed || !end->row)
+        return 1;
+    if (!sim_judge_carries(table, event->column, end->node) || !value)
+        return seems_older(judge, table) ||
+               may_have_received(judge->world, event, end);
+    return !sim_judge_is_common(schema, table, event->column, event->node,
+                                end->node) ||
+           comes_from(judge, value, end, event);
 }
 
 /* Return whether the record of EVENT was deleted, and nobody who did that knew
@@ -39,8 +107,7 @@ static int is_ended_unknown(const sim_judge_t *judge, const sim_event_t *event)
     if (event->kind != SIM_EVENT_UPDATE || !event->after ||
         *event->after != 'v' || event->column == SIM_COLUMNS ||
         sim_schema_is_reused(table) || table->publisher >= 0 || table->keeps ||
-        !sim_judge_is_common(judge->world->schema, table, event->column, 0,
-                             judge->world->schema->nodes - 1) ||
+        !sim_judge_carries(table, event->column, event->node) ||
         sim_judge_may_be_orphaned(judge, event->table) ||
         sim_judge_was_withheld(judge, event->table) ||
         sim_judge_was_dropped(judge, table, event->column) ||
@@ -52,7 +119,8 @@ static int is_ended_unknown(const sim_judge_t *judge, const sim_event_t *event)
         if (end->table != event->table || strcmp(end->name, event->name))
             continue;
         if (end->kind == SIM_EVENT_KEY ||
-            (end->kind == SIM_EVENT_DELETE && is_known_at(judge, end, event)))
+            (end->kind == SIM_EVENT_DELETE &&
+             sim_judge_is_known_at(judge, end, event)))
             return 0;
         ended |= end->kind == SIM_EVENT_DELETE;
     }
@@ -130,55 +198,50 @@ static int lets_end(const sim_table_t *table, const sim_event_t *change)
            strchr("13579", value[strlen(value) - 1]);
 }
 
-/* Return whether nodes have exchanged messages between EVENT and CHANGE. On
- * servers they may be about to all the time. */
-static int is_exchanged(const sim_world_t *world, const sim_event_t *event,
-                        const sim_event_t *change)
-{
-    const apr_array_header_t *steps = world->history->steps;
-    int i;
-
-    for (i = event->statement; i < change->statement && i < steps->nelts; i++) {
-        const sim_step_t *step = &APR_ARRAY_IDX(steps, i, sim_step_t);
-
-        if (!step->gone && step->kind >= SIM_SYNC && step->kind <= SIM_PULL)
-            return 1;
-    }
-    return sim_schema_is_served(world->schema);
-}
-
-/* Return whether the node of CHANGE may have known then what EVENT, of the same
- * row, wrote to a column that it lacks; or seems to, since it has changed the
- * row itself meanwhile: a known limit (docs/convergence.md). */
-static int may_know_lacking(const sim_world_t *world, const sim_event_t *event,
-                            const sim_event_t *change)
-{
-    const sim_event_t *own = event + 1;
-
-    for (; own < change; own++)
-        if (own->kind == SIM_EVENT_UPDATE && own->node == change->node &&
-            own->statement != change->statement && own->table == event->table &&
-            !strcmp(own->name, event->name))
-            return 1;
-    return world->jumped || is_exchanged(world, event, change);
-}
-
-int sim_judge_went_by_filter(const sim_judge_t *judge, const sim_event_t *event)
+/* Return whether CHANGE let the record of EVENT end, at a node that lacks
+ * COLUMN. */
+static int ends_lacking(const sim_judge_t *judge, const sim_event_t *change,
+                        const sim_event_t *event, int column)
 {
     const sim_schema_t *schema = judge->world->schema;
     const sim_table_t *table = &schema->tables[event->table];
+
+    return change->table == event->table &&
+           !strcmp(change->name, event->name) &&
+           sim_schema_filter(table, change->node, judge->pool) &&
+           !sim_judge_is_common(schema, table, column, event->node,
+                                change->node) &&
+           lets_end(table, change);
+}
+
+int sim_judge_ends_by_filter(const sim_judge_t *judge, const sim_event_t *event,
+                             int column)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    if (!judge->world->schema->tables[event->table].leaves)
+        return 0;
+    for (i = 0; i < events->nelts; i++)
+        if (ends_lacking(judge, &APR_ARRAY_IDX(events, i, sim_event_t), event,
+                         column))
+            return 1;
+    return 0;
+}
+
+int sim_judge_went_by_filter(const sim_judge_t *judge, const sim_event_t *event,
+                             int column)
+{
     const apr_array_header_t *events = judge->world->events;
     const sim_event_t *change = event + 1;
     const sim_event_t *end = (const sim_event_t *)events->elts + events->nelts;
 
-    for (; table->leaves && change < end; change++)
-        if (change->table == event->table &&
-            !strcmp(change->name, event->name) &&
-            sim_schema_filter(table, change->node, judge->pool) &&
-            !sim_judge_is_common(schema, table, event->column, event->node,
-                                 change->node) &&
-            lets_end(table, change) &&
-            may_know_lacking(judge->world, event, change))
+    if (!judge->world->schema->tables[event->table].leaves)
+        return 0;
+    for (; change < end; change++)
+        if (ends_lacking(judge, change, event, column) &&
+            (judge->world->jumped ||
+             may_have_received(judge->world, event, change)))
             return 1;
     return 0;
 }

@@ -115,7 +115,27 @@ int sim_judge_leads_to_stranded(const sim_judge_t *judge, int number,
 /* Judge whether rows that have outlived their parents are there. */
 void sim_judge_outlived(sim_judge_t *judge);
 
+/* --- judge_apart.c --- */
+
+/* Return whether NODE carries COLUMN of TABLE. */
+int sim_judge_carries(const sim_table_t *table, int column, int node);
+
+/* Judge whether columns that only one node carries have what was written there.
+ */
+void sim_judge_apart(const sim_judge_t *judge);
+
 /* --- judge_ends.c --- */
+
+/* Return whether who made CHANGE had the value of EVENT, an earlier update of
+ * the same row, or one that has replaced it. */
+int sim_judge_had(const sim_judge_t *judge, const sim_event_t *change,
+                  const sim_event_t *event);
+
+/* Return whether END, a delete, may have been made by somebody who knew the
+ * value that EVENT gave a column. Where END's node lacks that column, or had
+ * nothing there, only who has received no message since did surely not. */
+int sim_judge_is_known_at(const sim_judge_t *judge, const sim_event_t *end,
+                          const sim_event_t *event);
 
 /* Judge whether the value that EVENT gave a column of a record which was
  * deleted since, was known to whoever did that, or is kept. */
@@ -130,12 +150,18 @@ void sim_judge_spared(const sim_judge_t *judge, const sim_event_t *event);
  * (deletes=no), is there as it was. */
 void sim_judge_stayed(const sim_judge_t *judge, const sim_event_t *end);
 
+/* Return whether the record of EVENT has ended at any time by the row filter of
+ * a node that lacks COLUMN (leave=delete): when the row there matches again, it
+ * is a new record, without what stood in COLUMN. */
+int sim_judge_ends_by_filter(const sim_judge_t *judge, const sim_event_t *event,
+                             int column);
+
 /* Return whether the record of EVENT may have ended later by the row filter of
- * a node that lacks the column of EVENT, and knew the value, or seems to
+ * a node that lacks COLUMN, which EVENT wrote, and may have received the value
  * (leave=delete). That is as if that node had deleted it: when the row there
  * matches again, it is a new record, without the value. */
-int sim_judge_went_by_filter(const sim_judge_t *judge,
-                             const sim_event_t *event);
+int sim_judge_went_by_filter(const sim_judge_t *judge, const sim_event_t *event,
+                             int column);
 
 /* --- judge_discarded.c --- */
 

@@ -98,9 +98,10 @@ void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
                      const sim_database_e *databases);
 
 /* Return whether SCHEMA has WORD: lives, outlives, held, matched, plain, stops,
- * or a table with it: joined, either, filter, tied, returns, keeps; or
+ * or a table with it: joined, either, filter, tied, returns, keeps, leaves; or
  * cascades: rows that go with a row of a shared key; or unseen: rows with a row
- * filter that may exchange unique values. */
+ * filter that may exchange unique values; or lacks: a column that is not at all
+ * nodes. */
 int sim_schema_is_like(const sim_schema_t *schema, const char *word);
 
 /* Return whether COLUMN of TABLE is there at NODE. */

@@ -44,13 +44,28 @@ static int may_swap_unseen(const sim_table_t *table)
     return 0;
 }
 
+/* Return whether TABLE has a column that nodes lack, and no row filter asks
+ * for.
+ */
+static int is_lacking(const sim_table_t *table)
+{
+    int i;
+
+    for (i = 0; i < table->count; i++)
+        if (table->columns[i].nodes != ~0u && i != table->filter)
+            return 1;
+    return 0;
+}
+
 int sim_schema_is_like(const sim_schema_t *schema, const char *word)
 {
     int joined = 0, either = 0, filter = 0, tied = 0, cascades = 0;
-    int returns = 0, unseen = 0, keeps = 0, i;
+    int returns = 0, unseen = 0, keeps = 0, lacks = 0, leaves = 0, i;
 
     for (i = 0; i < schema->count; i++) {
         keeps |= schema->tables[i].keeps;
+        lacks |= is_lacking(&schema->tables[i]);
+        leaves |= schema->tables[i].leaves;
         unseen |= may_swap_unseen(&schema->tables[i]);
         joined |= schema->tables[i].joined;
         either |= has_either(&schema->tables[i]);
@@ -70,6 +85,8 @@ int sim_schema_is_like(const sim_schema_t *schema, const char *word)
            (filter && !strcmp(word, "filter")) ||
            (tied && !strcmp(word, "tied")) ||
            (keeps && !strcmp(word, "keeps")) ||
+           (lacks && !strcmp(word, "lacks")) ||
+           (leaves && !strcmp(word, "leaves")) ||
            (unseen && !strcmp(word, "unseen")) ||
            (returns && !strcmp(word, "returns")) ||
            (cascades && !strcmp(word, "cascades"));

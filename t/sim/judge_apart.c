@@ -1,0 +1,272 @@
+/* Whether columns that only one node carries have what was written there: see
+ * judge.h. No message brings their values back. */
+#include "judging.h"
+
+#include <string.h>
+
+#include "clock.h"
+#include "parked.h"
+
+static int is_same(const char *one, const char *other)
+{
+    return one && other ? !strcmp(one, other) : one == other;
+}
+
+int sim_judge_carries(const sim_table_t *table, int column, int node)
+{
+    return sim_schema_has(table, &table->columns[column], node) &&
+           !(table->columns[column].except >> node & 1);
+}
+
+/* Return whether only applications of NODE write COLUMN of TABLE there. The
+ * column of a row filter is empty in the end. */
+static int is_apart(const sim_schema_t *schema, const sim_table_t *table,
+                    int column, int node)
+{
+    const sim_column_t *it = &table->columns[column];
+    int i;
+
+    if (!sim_schema_has(table, it, node) || it->kind == SIM_REFERENCE ||
+        it->names || it->counts || column == table->filter)
+        return 0;
+    for (i = 0; i < schema->nodes && !(it->except >> node & 1); i++)
+        if (i != node && sim_judge_carries(table, column, i))
+            return 0;
+    return 1;
+}
+
+/* Return whether EVENT is about ROW: under this name, or a former one. */
+static int is_about(const sim_event_t *event, const sim_row_t *row)
+{
+    return event->table == row->table && event->row &&
+           is_same(event->row->values[SIM_COLUMNS], row->values[SIM_COLUMNS]);
+}
+
+/* Return what wrote COLUMN of ROW at NODE last, or NULL. Where two nodes have
+ * made a row, a message may have changed its tag. */
+static const sim_event_t *last_writer(const sim_judge_t *judge, int node,
+                                      const sim_row_t *row, int column)
+{
+    const int is_only =
+        !sim_judge_has_event(judge, SIM_EVENT_DELETE, row->table, row->name);
+    const sim_event_t *first = (const void *)judge->world->events->elts;
+    const sim_event_t *event = first + judge->world->events->nelts;
+
+    while (event-- > first)
+        if (event->node == node && event->table == row->table &&
+            (event->kind == SIM_EVENT_INSERT ||
+             (event->kind == SIM_EVENT_UPDATE && event->column == column)) &&
+            (is_about(event, row) ||
+             (is_only && !strcmp(event->name, row->name))))
+            return event;
+    return NULL;
+}
+
+/* Return whether an application has deleted ROW, or one called as it is, or as
+ * it was when WRITER wrote to it. */
+static int was_deleted(const sim_judge_t *judge, const sim_row_t *row,
+                       const sim_event_t *writer)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->kind == SIM_EVENT_DELETE && event->table == row->table &&
+            !event->renamed &&
+            (is_about(event, row) || !strcmp(event->name, row->name) ||
+             !strcmp(event->name, writer->name)))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether RENAMING, at another node, was done by somebody who may not
+ * have known all that NODE had changed in columns of ROW that both carry: then
+ * the row cannot be given its new key (docs/convergence.md). */
+static int is_ignorant(const sim_judge_t *judge, const sim_event_t *renaming,
+                       int node, const sim_row_t *row)
+{
+    const apr_array_header_t *events = judge->world->events;
+    const sim_table_t *table = &judge->world->schema->tables[row->table];
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->kind == SIM_EVENT_UPDATE && event->node == node &&
+            is_about(event, row) && !strcmp(event->name, renaming->name) &&
+            event->column < SIM_COLUMNS &&
+            sim_judge_carries(table, event->column, renaming->node) &&
+            (sim_clock_is_coarse() || !sim_judge_had(judge, renaming, event)))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether another node than NODE has given ROW its key, in a table
+ * without a unique index: no record continues another one there. */
+static int is_another(const sim_judge_t *judge, int node, const sim_row_t *row)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    if (!judge->world->schema->tables[row->table].loose)
+        return 0;
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->kind == SIM_EVENT_DELETE && event->renamed &&
+            event->node != node && is_about(event, row))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether an application has put another row where ROW is now. */
+static int is_taken(const sim_judge_t *judge, const sim_row_t *row)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->kind == SIM_EVENT_INSERT && event->table == row->table &&
+            !strcmp(event->name, row->name) && !is_about(event, row))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether a foreign key of NODE may refuse that a row of table NUMBER
+ * gets another key, or changes what refers to it. */
+static int is_held_fast(const sim_schema_t *schema, int node, int number)
+{
+    const sim_table_t *parent = &schema->tables[number];
+    int i, j;
+
+    for (i = 0; i < schema->count; i++)
+        for (j = 0; j < schema->tables[i].count; j++) {
+            const sim_column_t *column = &schema->tables[i].columns[j];
+
+            if (sim_schema_refers(column, number) &&
+                column->rule[node] != SIM_RULE_NONE &&
+                (column->rule[node] != SIM_RULE_CASCADE || i == number ||
+                 schema->tables[i].joined || parent->joined))
+                return 1;
+        }
+    return 0;
+}
+
+/* Return whether the record with the new key may have waited while the old one
+ * was deleted, by a clock that is far ahead; or a change of the old one counts
+ * as one of all its columns, since one was dropped. */
+static int may_wait(const sim_judge_t *judge, const sim_table_t *table)
+{
+    const apr_array_header_t *steps = judge->world->history->steps;
+    int i;
+
+    for (i = 0; i < table->count; i++)
+        if (table->columns[i].altered)
+            return 1;
+    for (i = 0; i < steps->nelts; i++)
+        if (APR_ARRAY_IDX(steps, i, sim_step_t).kind == SIM_CLOCK &&
+            !APR_ARRAY_IDX(steps, i, sim_step_t).gone)
+            return 1;
+    return 0;
+}
+
+/* Return whether another row of NODE has the tag of ROW, and VALUE in COLUMN:
+ * where its key was changed while somebody changed, or deleted, it elsewhere, a
+ * person may have kept both records. */
+static int has_twin(const sim_judge_t *judge, int node, const sim_row_t *row,
+                    int column, const char *value)
+{
+    const apr_array_header_t *rows = judge->rows[node];
+    int i;
+
+    for (i = 0; i < rows->nelts; i++) {
+        const sim_row_t *other = &APR_ARRAY_IDX(rows, i, sim_row_t);
+
+        if (other != row && other->table == row->table &&
+            is_same(other->values[SIM_COLUMNS], row->values[SIM_COLUMNS]) &&
+            is_same(other->values[column], value))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether ROW of NODE may have got its key as a new row: it was given
+ * one by two nodes, or by one that did not know all that was here, or the
+ * database does not allow that it gets another. */
+static int is_made_anew(const sim_judge_t *judge, int node,
+                        const sim_row_t *row)
+{
+    const sim_schema_t *schema = judge->world->schema;
+    const apr_array_header_t *events = judge->world->events;
+    int i, renamer = -1;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->kind != SIM_EVENT_DELETE || !event->renamed ||
+            !is_about(event, row))
+            continue;
+        if ((renamer >= 0 && renamer != event->node) ||
+            (event->node != node && is_ignorant(judge, event, node, row)))
+            return 1;
+        renamer = event->node;
+    }
+    return renamer >= 0 && renamer != node &&
+           (is_taken(judge, row) || is_held_fast(schema, node, row->table) ||
+            may_wait(judge, &schema->tables[row->table]));
+}
+
+/* What went with the old row is in communicator_conflicts, if NODE sends the
+ * column. Only words are each given once. */
+static void judge_column(const sim_judge_t *judge, int node,
+                         const sim_row_t *row, int column)
+{
+    const sim_table_t *table = &judge->world->schema->tables[row->table];
+    const sim_event_t *event = last_writer(judge, node, row, column);
+    const char *written = event ? event->row->values[column] : NULL;
+
+    if (!event || is_same(written, row->values[column]) ||
+        sim_parked_has(judge->waiting, row->table, row->name) ||
+        sim_parked_has(judge->waiting, row->table, event->name) ||
+        was_deleted(judge, row, event) ||
+        sim_judge_may_have_gone(judge, event) || is_another(judge, node, row) ||
+        has_twin(judge, node, row, column, written) ||
+        sim_judge_went_by_filter(judge, event, column) ||
+        ((is_made_anew(judge, node, row) ||
+          sim_judge_ends_by_filter(judge, event, column)) &&
+         (!written || *written != 'v' || sim_judge_is_kept(judge, written) ||
+          !sim_judge_carries(table, column, node))))
+        return;
+    sim_world_fail(judge->world, "apart",
+                   "%s of %s: %s is %s at %s, where %s was written, and no "
+                   "other node carries it",
+                   row->name, table->name, table->columns[column].name,
+                   sim_judge_shown(row->values[column]),
+                   sim_schema_node_name(node), sim_judge_shown(written));
+}
+
+void sim_judge_apart(const sim_judge_t *judge)
+{
+    const sim_schema_t *schema = judge->world->schema;
+    int node, i, j;
+
+    for (node = 0; node < schema->nodes && !judge->world->restored; node++)
+        for (i = 0; i < judge->rows[node]->nelts; i++) {
+            const sim_row_t *row =
+                &APR_ARRAY_IDX(judge->rows[node], i, sim_row_t);
+            const sim_table_t *table = &schema->tables[row->table];
+
+            for (j = 0; j < table->count && !table->returns; j++)
+                if (is_apart(schema, table, j, node) &&
+                    !sim_judge_was_dropped(judge, table, j))
+                    judge_column(judge, node, row, j);
+        }
+}

@@ -1,0 +1,114 @@
+/* Scenes of columns that only one of two nodes has: see scenes_apart.h. */
+#include "scenes_apart.h"
+
+/* Where the row filter lets a record end: see sim_schema_filter(). */
+#define STAYS "1001"
+
+/* Return a column of TABLE for texts that the other node carries, and the one
+ * lacks; -1: there is none. */
+static int lacking_of(const sim_table_t *table, sim_pair_t both)
+{
+    int i;
+
+    for (i = 0; i < table->count; i++) {
+        const sim_column_t *column = &table->columns[i];
+
+        if (column->kind == SIM_TEXT && !column->unique && !column->names &&
+            i != table->filter && !(column->except >> both.other & 1) &&
+            sim_schema_has(table, column, both.other) &&
+            !sim_schema_has(table, column, both.one))
+            return i;
+    }
+    return -1;
+}
+
+/* Return whether rows of TABLE, which has such a column, need no other row, and
+ * are changed at both nodes; the one may have a row filter by which a record
+ * ends. */
+static int is_apart(const sim_schema_t *schema, const sim_table_t *table,
+                    const sim_column_t *column, sim_pair_t both)
+{
+    sim_table_t without = *table;
+
+    if (table->leaves &&
+        sim_schema_has(table, &table->columns[table->filter], both.one))
+        without.filter = -1;
+    return sim_scene_is_plain(schema, table, column, both) &&
+           sim_scene_stands_alone(&without, -1) && lacking_of(table, both) >= 0;
+}
+
+/* Insert a row at the other node, which all know. Returns its tag. */
+static int begin(sim_draw_t *draw, sim_place_t place, sim_pair_t both)
+{
+    const int tag = sim_scene_row(draw, both.other, place.table);
+    const sim_table_t *table = &draw->schema->tables[place.table];
+
+    sim_scene_exchange_all(draw);
+    if (sim_draw_chance(draw, 60)) {
+        sim_draw_change(draw, both.other, place.table, tag,
+                        lacking_of(table, both));
+        sim_scene_exchange_all(draw);
+    }
+    return tag;
+}
+
+/* Let what happened at both nodes meet. */
+static void meet(sim_draw_t *draw, sim_pair_t both)
+{
+    if (sim_draw_chance(draw, 50))
+        sim_scene_send_all(draw, both.one, both.other);
+    else
+        sim_scene_send_all(draw, both.other, both.one);
+}
+
+/* --- A row is changed at both nodes, at one of them in a column that the other
+ * lacks; and the other one lets it end. --- */
+
+int sim_apart_fits_ended(const sim_schema_t *schema, const sim_table_t *table,
+                         const sim_column_t *column, sim_pair_t both)
+{
+    return is_apart(schema, table, column, both);
+}
+
+void sim_apart_draw_ended(sim_draw_t *draw, sim_place_t place, sim_pair_t both)
+{
+    const sim_table_t *table = &draw->schema->tables[place.table];
+    const int tag = begin(draw, place, both);
+
+    sim_draw_change(draw, both.other, place.table, tag,
+                    lacking_of(table, both));
+    if (sim_draw_chance(draw, 30))
+        sim_scene_number_all(draw, both.other);
+    sim_draw_change(draw, both.one, place.table, tag, place.column);
+    if (sim_draw_chance(draw, 50))
+        sim_scene_number_all(draw, both.one);
+    if (table->filter >= 0 && sim_draw_chance(draw, 70))
+        sim_draw_give(draw, both.one, place.table, tag, table->filter, STAYS);
+    else
+        sim_draw_end(draw, both.one, place.table, tag);
+    meet(draw, both);
+}
+
+/* --- A row gets another key at the node that lacks a column. --- */
+
+int sim_apart_fits_renamed(const sim_schema_t *schema, const sim_table_t *table,
+                           const sim_column_t *column, sim_pair_t both)
+{
+    return is_apart(schema, table, column, both) &&
+           sim_schema_is_shared(table) && !table->paired;
+}
+
+void sim_apart_draw_renamed(sim_draw_t *draw, sim_place_t place,
+                            sim_pair_t both)
+{
+    const sim_table_t *table = &draw->schema->tables[place.table];
+    const int tag = begin(draw, place, both);
+
+    if (sim_draw_chance(draw, 30))
+        sim_draw_change(draw, both.other, place.table, tag,
+                        lacking_of(table, both));
+    if (sim_draw_chance(draw, 50))
+        sim_draw_change(draw, both.one, place.table, tag, place.column);
+    sim_draw_change(draw, both.one, place.table, tag, SIM_CELL_KEY);
+    meet(draw, both);
+}
