@@ -54,7 +54,7 @@ static cm_error_t *add_aliases_of(apr_array_header_t *graves, int first,
 }
 
 /* Add to GRAVES the aliases of those from FIRST on; each may have aliases of
- * its own. */
+ * its own. Without match= there are none, and no index to find them by. */
 static cm_error_t *add_aliases(apr_array_header_t *graves, int first,
                                cm_node_t *node, apr_pool_t *pool)
 {
@@ -62,9 +62,13 @@ static cm_error_t *add_aliases(apr_array_header_t *graves, int first,
     const int last = graves->nelts;
     int i;
 
-    for (i = first; i < last; i++)
-        cm_id_set_add(types,
-                      APR_ARRAY_IDX(graves, i, grave_t).burial->model->type);
+    for (i = first; i < last; i++) {
+        const cm_model_t *model =
+            APR_ARRAY_IDX(graves, i, grave_t).burial->model;
+
+        if (model->columns.match->nelts)
+            cm_id_set_add(types, model->type);
+    }
     for (i = 0; i < types->ids->nelts; i++)
         CM_TRY(add_aliases_of(graves, first, last,
                               APR_ARRAY_IDX(types->ids, i, const char *), node,

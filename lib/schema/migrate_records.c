@@ -23,6 +23,7 @@ typedef struct class_t {
     const cm_table_t *table;     /* of one of its models; NULL: none is there */
     const cm_records_t *records; /* NULL: it has no table of records yet */
     int number, integer;
+    int matched; /* a model of it has match=, so records may have other names */
 } class_t;
 
 typedef struct records_t {
@@ -151,6 +152,8 @@ static void add_models(records_t *at)
 
         if (table)
             one->table = table;
+        one->matched |=
+            APR_ARRAY_IDX(models, i, cm_model_t *)->columns.match->nelts > 0;
     }
 }
 
@@ -184,17 +187,53 @@ static cm_error_t *make_table(const records_t *at, class_t *one, int number)
                 values);
 }
 
-/* Make the table of ONE, or change the type of its ids to that of the keys. */
-static cm_error_t *make_or_change(records_t *at, class_t *one, int number)
+static cm_error_t *change_ids(records_t *at, class_t *one)
 {
-    if (!one->records)
-        return make_table(at, one, number);
-    if (!one->table || one->integer == cm_records_integer_keys(one->table))
-        return NULL;
     at->has_changed = 1;
     one->integer = !one->integer;
     return step(at, "changes the ids of the records of {type_words}", "retype",
                 values_of(at, one, "local_id"));
+}
+
+/* Give the table of ONE the index that finds other names of a record, unless it
+ * has it already. */
+static cm_error_t *index_names(const records_t *at, const class_t *one,
+                               int is_new)
+{
+    const char *table = cm_records_table(one->number, at->pool);
+    const cm_datum_t arguments[] = {
+        cm_datum_text(table),
+        cm_datum_text(apr_pstrcat(at->pool, table, "_same", NULL))};
+    cm_rows_t *rows = NULL;
+
+    if (!one->matched)
+        return NULL;
+    if (!is_new)
+        CM_TRY(cm_statement_section(&rows, at->migration->store, "schema.sql",
+                                    "index", arguments, 2, at->pool));
+    if (rows && rows->count)
+        return NULL;
+    return step(at,
+                "lets the other names of the records of {type_words} be found",
+                "names", values_of(at, one, "local_id"));
+}
+
+/* Make the table of ONE, or change the type of its ids to that of the keys. */
+static cm_error_t *make_or_change(records_t *at, class_t *one, int number)
+{
+    const cm_database_e database =
+        cm_dialect_of_store(at->migration->store)->database;
+    int is_new = !one->records;
+
+    if (is_new) {
+        CM_TRY(make_table(at, one, number));
+    }
+    else if (one->table &&
+             one->integer != cm_records_integer_keys(one->table)) {
+        CM_TRY(change_ids(at, one));
+        is_new = database == CM_SQLITE3; /* there it is another table */
+    }
+    return index_names(at, one, is_new);
 }
 
 /* Return the columns of ONE that have no number yet, as rows: "(3, 7, 'a')". */

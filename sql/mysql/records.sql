@@ -24,6 +24,10 @@ CREATE TABLE IF NOT EXISTS {table} (
     DEFAULT CHARACTER SET utf8mb4
     COLLATE /*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */;
 
+-- names: lets the other names of the records of {type_words} be found (match=).
+-- Each record has an entry, which costs a quarter of what its row costs.
+CREATE INDEX {table}_same ON {table} (same_id);
+
 -- id_type.integer: ids that are integers
 bigint
 

@@ -15,6 +15,10 @@ SELECT 1 FROM pg_class WHERE oid = to_regclass(%s);
 SELECT 1 FROM pg_attribute
 WHERE attrelid = to_regclass(%s) AND attname = %s AND NOT attisdropped;
 
+-- index: has that table an index of that name
+SELECT 1 FROM pg_index
+WHERE indrelid = to_regclass(%s) AND indexrelid = to_regclass(%s);
+
 -- standby: why this database takes no writes, or NULL
 SELECT CASE WHEN pg_is_in_recovery() THEN 'it is a standby (in recovery)'
     WHEN current_setting('transaction_read_only') = 'on'

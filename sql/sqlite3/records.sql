@@ -21,6 +21,9 @@ CREATE TABLE {table} (
 CREATE UNIQUE INDEX {table}_identity ON {table} (original_id, origin);
 CREATE UNIQUE INDEX {table}_local ON {table} (local_id);
 
+-- names: lets the other names of the records of {type_words} be found (match=)
+CREATE INDEX {table}_same ON {table} (same_id) WHERE same_id IS NOT NULL;
+
 -- id_type.integer: ids that are integers
 bigint
 

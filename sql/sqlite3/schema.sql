@@ -6,6 +6,10 @@ SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = %s;
 -- column: has that table a column of that name
 SELECT 1 FROM pragma_table_info(%s) WHERE name = %s;
 
+-- index: has that table an index of that name
+SELECT 1 FROM sqlite_master
+WHERE type = 'index' AND tbl_name = %s AND name = %s;
+
 -- journal: how the database keeps its journal
 PRAGMA journal_mode;
 

@@ -172,6 +172,44 @@ static void test_retyped(cm_store_t *store, apr_pool_t *pool)
     is_int(migrate(store, settings, pool), 0, "  once");
 }
 
+/* Return the number of indexes that find other names. */
+static const char *indexes_of(cm_store_t *store, apr_pool_t *pool)
+{
+    static const char *const sql[] = {
+        [CM_SQLITE3] = "SELECT count(*) FROM sqlite_master WHERE type = 'index'"
+                       " AND name LIKE 'communicator_records_%_same'",
+        [CM_PGSQL] = "SELECT count(*) FROM pg_indexes WHERE"
+                     " indexname LIKE 'communicator_records_%_same'",
+        [CM_MYSQL] = "SELECT count(*) FROM information_schema.statistics WHERE"
+                     " table_schema = DATABASE() AND"
+                     " index_name LIKE 'communicator_records_%_same'"};
+
+    return database_value(store, sql[cm_dialect_of_store(store)->database],
+                          pool);
+}
+
+/* Records of a model with match= may have other names. */
+static void test_named(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = make_settings(pool);
+    cm_model_t *post = APR_ARRAY_IDX(settings->models, 0, cm_model_t *);
+
+    make_tables(store);
+    migrate(store, settings, pool);
+    is_str(indexes_of(store, pool), "0", "%s: no index for other names",
+           database_of(store));
+    APR_ARRAY_PUSH(post->columns.match, const char *) = "title";
+    is_int(migrate(store, settings, pool), 1, "  it is made for match=");
+    is_str(indexes_of(store, pool), "1", "  in the table of that class alone");
+    is_int(migrate(store, settings, pool), 0, "  once");
+    database_run(store, "DROP TABLE posts");
+    database_run(store, "CREATE TABLE posts (id varchar(40) NOT NULL"
+                        " PRIMARY KEY, title varchar(40))");
+    migrate(store, settings, pool);
+    is_str(indexes_of(store, pool), "1", "  it stays when ids become text");
+    is_int(migrate(store, settings, pool), 0, "  once, too");
+}
+
 static void test_ids(void)
 {
     static const char *const good[] = {"0", "7", "-7", "9223372036854775807",
@@ -205,6 +243,7 @@ int main(void)
     database_each("made", test_made);
     database_each("moved", test_moved);
     database_each("retyped", test_retyped);
+    database_each("named", test_named);
     test_ids();
     return done_testing();
 }
