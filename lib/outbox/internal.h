@@ -349,10 +349,11 @@ cm_error_t *cm_references_name(cm_node_t *node, const cm_stamp_t *stamp,
 cm_error_t *cm_publish_deletes(cm_node_t *node, const cm_model_t *model,
                                apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
-/* Queue the deletes of MAPPINGS (cm_mapping_t *) once more. */
+/* Queue the deletes of the records with IDENTITIES (cm_identity_t) once more,
+ * each under that identity. */
 cm_error_t *cm_publish_deletes_of(apr_int64_t *count, cm_node_t *node,
                                   const cm_model_t *model,
-                                  const apr_array_header_t *mappings,
+                                  const apr_array_header_t *identities,
                                   apr_pool_t *pool) CM_UNUSED_RESULT;
 
 #endif

@@ -386,20 +386,27 @@ cm_error_t *cm_publish_identities(apr_int64_t *published, cm_node_t *node,
     apr_array_header_t *ids = apr_array_make(
         scratch_pool, identities->nelts + 1, sizeof(const char *));
     apr_array_header_t *deleted =
-        apr_array_make(scratch_pool, 4, sizeof(cm_mapping_t *));
+        apr_array_make(scratch_pool, 4, sizeof(cm_identity_t));
     apr_int64_t deletes = 0;
-    apr_hash_index_t *at;
     apr_hash_t *found;
+    int i;
 
     CM_TRY(cm_mapping_by_identity(&found, node, model->type, identities,
                                   scratch_pool));
-    for (at = apr_hash_first(scratch_pool, found); at; at = apr_hash_next(at)) {
-        cm_mapping_t *mapping = apr_hash_this_val(at);
+    for (i = 0; i < identities->nelts; i++) {
+        const cm_identity_t identity =
+            APR_ARRAY_IDX(identities, i, cm_identity_t);
+        const char *key = cm_identity_key(identity, scratch_pool);
+        const cm_mapping_t *mapping =
+            apr_hash_get(found, key, APR_HASH_KEY_STRING);
 
+        if (!mapping)
+            continue;
+        apr_hash_set(found, key, APR_HASH_KEY_STRING, NULL); /* once */
         if (mapping->local_id && !mapping->deleted_at)
             APR_ARRAY_PUSH(ids, const char *) = mapping->local_id;
         else if (mapping->deleted_at && model->deletes)
-            APR_ARRAY_PUSH(deleted, cm_mapping_t *) = mapping;
+            APR_ARRAY_PUSH(deleted, cm_identity_t) = identity;
     }
     CM_TRY(cm_publish_records(published, node, model, ids, scratch_pool));
     if (deleted->nelts)

@@ -55,7 +55,9 @@ cm_error_t *cm_publish_all(apr_int64_t *published, cm_node_t *node,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Queue the records with IDENTITIES (cm_identity_t), or their deletes once
- * more; *PUBLISHED counts both. Fails as cm_publish_records(). */
+ * more, under the identity that is given: a peer may know the record by that
+ * one of its names only. *PUBLISHED counts both. Fails as cm_publish_records().
+ */
 cm_error_t *cm_publish_identities(apr_int64_t *published, cm_node_t *node,
                                   const cm_model_t *model,
                                   const apr_array_header_t *identities,

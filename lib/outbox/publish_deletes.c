@@ -56,15 +56,15 @@ cm_error_t *cm_publish_deletes(cm_node_t *node, const cm_model_t *model,
 
 cm_error_t *cm_publish_deletes_of(apr_int64_t *count, cm_node_t *node,
                                   const cm_model_t *model,
-                                  const apr_array_header_t *mappings,
+                                  const apr_array_header_t *identities,
                                   apr_pool_t *pool)
 {
     cm_bulk_t *list = cm_append_create(pool);
     int i;
 
-    for (i = 0; i < mappings->nelts; i++) {
+    for (i = 0; i < identities->nelts; i++) {
         const cm_append_t message = cm_append_delete(
-            model, APR_ARRAY_IDX(mappings, i, cm_mapping_t *)->identity, pool);
+            model, APR_ARRAY_IDX(identities, i, cm_identity_t), pool);
 
         cm_append_add(list, &message);
     }

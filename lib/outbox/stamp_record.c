@@ -498,6 +498,14 @@ static int is_second(const cm_stamp_row_t *row)
     return mapping && mapping->clocks.clock;
 }
 
+/* Return whether ROW deletes the record of MAPPING, which is gone, once more.
+ * It does so under one of the names of the record, which is not always that of
+ * the mapping: a peer may know no other one. */
+static int names_deleted(const cm_stamp_row_t *row, const cm_mapping_t *mapping)
+{
+    return mapping->deleted_at && is_delete(row) && !row->local_id;
+}
+
 void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
 {
     cm_mapping_t *mapping;
@@ -512,7 +520,8 @@ void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
         row->clock = row->raw > 0 ? row->raw : 1;
         return;
     }
-    row->identity = mapping->identity;
+    if (!names_deleted(row, mapping))
+        row->identity = mapping->identity;
     if (cm_stamp_record_is_state(row))
         stamp_state(stamp, row, mapping);
     else

@@ -11,6 +11,7 @@
 #include "node/conflict.h"
 #include "node/batches.h"
 #include "node/peer.h"
+#include "outbox/aliases.h"
 #include "outbox/append.h"
 #include "outbox/publish.h"
 #include "outbox/unpack.h"
@@ -82,21 +83,30 @@ static apr_array_header_t *numbers_of(const cm_rows_t *rows, apr_pool_t *pool)
     return seqs;
 }
 
-/* End the withheld messages ROWS: their numbers. */
+/* End the withheld messages SEQS (apr_int64_t). */
 static cm_error_t *end_them(cm_node_t *node, const char *peer,
-                            const cm_rows_t *rows, apr_pool_t *pool)
+                            const apr_array_header_t *seqs, apr_pool_t *pool)
 {
     const cm_datum_t argument = cm_datum_text(peer);
 
-    if (!rows->count)
+    if (!seqs->nelts)
         return NULL;
     return cm_statement_run(
         NULL, node->store,
         apr_psprintf(pool,
                      "UPDATE communicator_withheld SET ended_at = " FMT
                      " WHERE peer = %%s AND seq IN (%s)",
-                     cm_clock_now(), list_of(numbers_of(rows, pool), pool)),
+                     cm_clock_now(), list_of(seqs, pool)),
         &argument, 1, pool);
+}
+
+static cm_error_t *end_one(cm_node_t *node, const char *peer, apr_int64_t seq,
+                           apr_pool_t *pool)
+{
+    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(seq));
+
+    APR_ARRAY_PUSH(one, apr_int64_t) = seq;
+    return end_them(node, peer, one, pool);
 }
 
 /* End older withheld messages of the records of the messages in LIST. */
@@ -118,7 +128,7 @@ static cm_error_t *end_older(cm_node_t *node, const char *peer,
                      " AND w.ended_at = 0 AND " REPLACES,
                      list),
         &argument, 1, pool));
-    return end_them(node, peer, rows, pool);
+    return end_them(node, peer, numbers_of(rows, pool), pool);
 }
 
 static cm_error_t *add(cm_node_t *node, const char *peer,
@@ -271,13 +281,7 @@ static cm_error_t *discard(cm_node_t *node, const char *peer, apr_int64_t seq,
                        "message " FMT " is not withheld from '%s'", seq, peer);
     CM_TRY(cm_conflict_keep_message(node, peer, rows, cm_cell_text(rows, 0, 11),
                                     pool));
-    return cm_statement_run(NULL, node->store,
-                            apr_psprintf(pool,
-                                         "UPDATE communicator_withheld"
-                                         " SET ended_at = " FMT
-                                         " WHERE peer = %%s AND seq = %%s",
-                                         cm_clock_now()),
-                            arguments, 2, pool);
+    return end_one(node, peer, seq, pool);
 }
 
 cm_error_t *cm_withheld_discard(cm_node_t *node, const char *peer,
@@ -358,7 +362,7 @@ cm_error_t *cm_withheld_find_last_sent(apr_int64_t *seq, cm_node_t *node,
 }
 
 /* End the withheld messages of records of MODEL that have got another identity
- * since (match=), and were sent under that. */
+ * since (match=), and were sent under that. A delete is sent under each. */
 static cm_error_t *end_renamed(cm_node_t *node, const char *peer,
                                const cm_model_t *model, apr_int64_t after,
                                apr_int64_t last, apr_pool_t *pool)
@@ -384,10 +388,11 @@ static cm_error_t *end_renamed(cm_node_t *node, const char *peer,
                      " AND w.model = %%s"
                      " AND (n.source IS NULL OR n.source <> %%s)"
                      " AND w.peer = %%s AND w.ended_at = 0"
-                     " AND " REPLACES,
+                     " AND (coalesce(w.action, '') <> 'delete'"
+                     " OR n.action <> 'delete') AND " REPLACES,
                      records->table, after, last),
         arguments, 3, pool));
-    return end_them(node, peer, rows, pool);
+    return end_them(node, peer, numbers_of(rows, pool), pool);
 }
 
 cm_error_t *cm_withheld_end_replaced(cm_node_t *node, const char *peer,
@@ -422,7 +427,7 @@ cm_error_t *cm_withheld_end_replaced(cm_node_t *node, const char *peer,
                      " WHERE x.peer = w.peer AND x.seq = n.seq)",
                      after, last),
         arguments, 2, scratch_pool));
-    CM_TRY(end_them(node, peer, rows, scratch_pool));
+    CM_TRY(end_them(node, peer, numbers_of(rows, scratch_pool), scratch_pool));
     for (i = 0; i < models->nelts; i++) {
         const cm_model_t *model = APR_ARRAY_IDX(models, i, cm_model_t *);
 
@@ -457,26 +462,31 @@ typedef struct again_t {
     const char *peer;
     apr_int64_t seq;
     const cm_model_t *model;
+    cm_identity_t identity; /* in the message */
+    int deletes;
 } again_t;
 
 /* Set *IS if nothing has changed the record since: a message that came later
- * must not be overtaken by an earlier one. */
+ * must not be overtaken by an earlier one. A record is deleted under each of
+ * its names. */
 static cm_error_t *is_newest(apr_int64_t *is, const again_t *again,
                              apr_pool_t *pool)
 {
-    const cm_records_t *records;
+    cm_mapping_t *mapping;
+    apr_int64_t clock;
 
-    CM_TRY(cm_node_records(&records, again->node, again->model->type, pool));
-    return cm_statement_number(
-        is, again->node->store,
+    CM_TRY(cm_statement_number(
+        &clock, again->node->store,
         apr_psprintf(pool,
-                     "SELECT 1 FROM outbound_messages AS o JOIN %s AS m"
-                     " ON m.original_id = o.original_id AND m.origin = o.origin"
-                     " AND m.clock = o.clock"
-                     " WHERE o.seq = " FMT " AND (m.same_id IS NULL"
-                     " OR m.deleted_at > 0)",
-                     records->table, again->seq),
-        NULL, 0, pool);
+                     "SELECT clock FROM outbound_messages WHERE seq = " FMT,
+                     again->seq),
+        NULL, 0, pool));
+    CM_TRY(cm_mapping_of_identity(&mapping, again->node, again->model->type,
+                                  again->identity, pool));
+    *is = clock && mapping && mapping->clocks.clock == clock &&
+          (!cm_aliases_compare(again->identity, mapping->identity) ||
+           (again->deletes && mapping->deleted_at));
+    return NULL;
 }
 
 static cm_error_t *copy_newest(apr_int64_t *sent, const again_t *again,
@@ -514,8 +524,6 @@ static cm_error_t *copy_again(apr_int64_t *sent, const again_t *again,
 static cm_error_t *publish_only(apr_int64_t *published, const again_t *again,
                                 const char *local_id, apr_pool_t *pool)
 {
-    const cm_datum_t arguments[] = {cm_datum_text(again->peer),
-                                    cm_datum_number(again->seq, pool)};
     apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(const char *));
 
     APR_ARRAY_PUSH(ids, const char *) = local_id;
@@ -523,13 +531,7 @@ static cm_error_t *publish_only(apr_int64_t *published, const again_t *again,
     if (*published > 1)
         return CM_FAIL(pool, CM_USAGE, "several rows of table '%s' are %s",
                        again->model->table, local_id);
-    return cm_statement_run(NULL, again->node->store,
-                            apr_psprintf(pool,
-                                         "UPDATE communicator_withheld"
-                                         " SET ended_at = " FMT
-                                         " WHERE peer = %%s AND seq = %%s",
-                                         (apr_int64_t)cm_clock_now()),
-                            arguments, 2, pool);
+    return end_one(again->node, again->peer, again->seq, pool);
 }
 
 /* Send the message that ROWS names again, or publish its record. What cannot be
@@ -539,8 +541,7 @@ static cm_error_t *send_again(apr_int64_t *published, again_t *again,
 {
     cm_node_t *node = again->node;
     const char *name = cm_cell_text(rows, 0, 0);
-    const cm_identity_t identity = {cm_cell_text(rows, 0, 1),
-                                    cm_cell_text(rows, 0, 2)};
+    const cm_identity_t identity = again->identity;
     const cm_model_t *model = cm_settings_model(node->settings, name);
     apr_array_header_t *names = apr_array_make(pool, 1, sizeof(cm_identity_t));
 
@@ -570,13 +571,13 @@ cm_error_t *cm_withheld_retry(apr_int64_t *published, cm_node_t *node,
 {
     const cm_datum_t arguments[] = {cm_datum_text(peer),
                                     cm_datum_number(seq, scratch_pool)};
-    again_t again = {node, peer, seq, NULL};
+    again_t again = {.node = node, .peer = peer, .seq = seq};
     cm_rows_t *rows;
 
     *published = 0;
     CM_TRY(cm_statement_select(&rows, node->store,
                                "SELECT model, origin, original_id, refused_by,"
-                               " local_record_id"
+                               " local_record_id, coalesce(action, '')"
                                " FROM communicator_withheld WHERE peer = %s"
                                " AND seq = %s AND ended_at = 0",
                                arguments, 2, scratch_pool));
@@ -587,6 +588,9 @@ cm_error_t *cm_withheld_retry(apr_int64_t *published, cm_node_t *node,
                                      seq, peer),
                              scratch_pool,
                              "communicator-sync parked lists them");
+    again.identity =
+        (cm_identity_t){cm_cell_text(rows, 0, 1), cm_cell_text(rows, 0, 2)};
+    again.deletes = !strcmp(cm_cell_text(rows, 0, 5), "delete");
     CM_TRY_FOR(send_again(published, &again, rows, scratch_pool), scratch_pool,
                "cannot send message " FMT " to '%s' again", seq, peer);
     return NULL;

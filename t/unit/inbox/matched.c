@@ -1,4 +1,4 @@
-/* match=: rows here that a peer's records are found to be. */
+/* match=: rows here that a peer's records are found to be, and their names. */
 #include "../inbox.h"
 
 #include <string.h>
@@ -7,14 +7,29 @@
 #include <apr_strings.h>
 
 #include "base/buffer.h"
+#include "outbox/read.h"
+#include "outbox/stamp.h"
+#include "outbox/withheld.h"
 
-static cm_node_t *matching_node(cm_store_t *store, apr_pool_t *pool)
+static cm_node_t *matching(cm_store_t *store, cm_settings_t *settings,
+                           apr_pool_t *pool)
 {
-    cm_settings_t *settings = inbox_settings(pool);
-
     APR_ARRAY_PUSH(inbox_model(settings, "author")->columns.match,
                    const char *) = "name";
     return inbox_node(store, settings, pool);
+}
+
+static cm_node_t *matching_node(cm_store_t *store, apr_pool_t *pool)
+{
+    return matching(store, inbox_settings(pool), pool);
+}
+
+static cm_node_t *matching_hub(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+
+    settings_add_peer(settings, "third", pool);
+    return matching(store, settings, pool);
 }
 
 /* The author that the peer knows by NAME is called otherwise, and a new one is
@@ -163,6 +178,104 @@ static void test_many_smaller(cm_store_t *store, apr_pool_t *pool)
     test_many(store, "away", pool);
 }
 
+/* Run SQL as the application, and give its changes their numbers. */
+static void change(cm_node_t *node, const char *sql, apr_pool_t *pool)
+{
+    database_run(node->store, sql);
+    database_must(cm_stamp_all(&(apr_int64_t){0}, node, pool));
+}
+
+/* Withhold from the peer the delete of the record's name of node ORIGIN. */
+static apr_int64_t withhold(cm_node_t *node, const char *origin,
+                            apr_pool_t *pool)
+{
+    apr_array_header_t *seqs = apr_array_make(pool, 1, sizeof(apr_int64_t));
+    const char *seq =
+        inbox_value(node,
+                    apr_psprintf(pool,
+                                 "SELECT max(seq) FROM outbound_messages"
+                                 " WHERE action = 'delete' AND origin = '%s'",
+                                 origin),
+                    pool);
+
+    APR_ARRAY_PUSH(seqs, apr_int64_t) = seq ? apr_atoi64(seq) : 0;
+    database_must(cm_withheld_add(node, "there", seqs, CM_REFUSER_PEER,
+                                  "too large", pool));
+    return APR_ARRAY_IDX(seqs, 0, apr_int64_t);
+}
+
+/* Make an author that has a name of each node, and delete it. */
+static cm_node_t *deleted_author(cm_store_t *store, int is_hub,
+                                 apr_pool_t *pool)
+{
+    cm_node_t *node =
+        is_hub ? matching_hub(store, pool) : matching_node(store, pool);
+
+    change(node, "INSERT INTO authors (name) VALUES ('one')", pool);
+    (void)inbox_take(node, 0, "[" AUTHOR(1, 3, "one") "]", pool);
+    change(node, "DELETE FROM authors", pool);
+    return node;
+}
+
+/* The peer may know a deleted record by the name that did not stay only. */
+static void test_retried(cm_store_t *store, int is_hub, apr_pool_t *pool)
+{
+    cm_node_t *node = deleted_author(store, is_hub, pool);
+    apr_int64_t seq = withhold(node, "there", pool), last, count;
+    const cm_message_t *message;
+    const cm_reading_t reading = {
+        .peer = "there", .after = seq, .limits = {100, 1 << 20}};
+    cm_batch_t *batch;
+
+    database_must(cm_withheld_retry(&count, node, "there", seq, pool));
+    is_int(count, 1, "%s: the delete of another name is sent again",
+           database_of(store));
+    database_must(cm_stamp_all(&last, node, pool));
+    database_must(cm_outbox_read(&batch, node, &reading, pool, pool));
+    is_int(batch->messages->nelts, 1, "  alone");
+    message = APR_ARRAY_IDX(batch->messages, 0, cm_message_t *);
+    is_int(message->action, CM_DELETE, "  as a delete");
+    is_str(message->identity.origin, "there", "  under that name");
+    is_str(message->identity.original_id, "3", "  and no other");
+    is_int(message->has_base, !is_hub, "  in a pair as it was");
+    database_must(
+        cm_withheld_end_replaced(node, "there", seq, message->id, pool));
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_withheld"
+                       " WHERE ended_at = 0",
+                       pool),
+           "0", "  which ends the withheld one");
+}
+
+static void test_retried_pair(cm_store_t *store, apr_pool_t *pool)
+{
+    test_retried(store, 0, pool);
+}
+
+static void test_retried_hub(cm_store_t *store, apr_pool_t *pool)
+{
+    test_retried(store, 1, pool);
+}
+
+/* The deletes of both names are withheld, and one is sent again. */
+static void test_retried_one(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = deleted_author(store, 1, pool);
+    apr_int64_t first = withhold(node, "here", pool), count;
+
+    (void)withhold(node, "there", pool);
+    database_must(cm_withheld_retry(&count, node, "there", first, pool));
+    database_must(cm_stamp_all(&count, node, pool));
+    database_must(
+        cm_withheld_end_replaced(node, "there", first, first + 10, pool));
+    is_str(inbox_value(node,
+                       "SELECT max(origin) FROM communicator_withheld"
+                       " WHERE ended_at = 0 HAVING count(*) = 1",
+                       pool),
+           "there", "%s: the delete of one name does not replace the other's",
+           database_of(store));
+}
+
 int main(void)
 {
     apr_initialize();
@@ -172,6 +285,9 @@ int main(void)
     database_each("one row", test_one_row);
     database_each("many", test_many_theirs);
     database_each("many, of smaller names", test_many_smaller);
+    database_each("another name, withheld", test_retried_pair);
+    database_each("another name, withheld at a hub", test_retried_hub);
+    database_each("both names, withheld", test_retried_one);
     apr_terminate();
     return done_testing();
 }
