@@ -311,7 +311,9 @@ cm_error_t *cm_selection_enqueue(apr_int64_t *count,
 /* Find the local ids of GROUP with which ROWS (cm_stamp_row_t) are inserted
  * once more, and that several rows of the table have. Where ROWS delete one of
  * several rows, or change its key, the record goes on with the row that is
- * left: that becomes an update of all columns. Fails as cm_keys_select(). */
+ * left: that becomes an update of all columns. It does not if a row with that
+ * key is inserted later, which may be stamped with another chunk. Fails as
+ * cm_keys_select(). */
 cm_error_t *cm_twice_find(cm_stamp_t *stamp, cm_stamp_model_t *group,
                           const apr_array_header_t *rows) CM_UNUSED_RESULT;
 

@@ -408,6 +408,102 @@ static void test_gone(cm_store_t *store, apr_pool_t *pool)
        "one that has another key since");
 }
 
+/* A node with pairs, whose key has no unique index. */
+static cm_node_t *make_pairs(cm_store_t *store, int shared, apr_pool_t *pool)
+{
+    cm_settings_t *settings = settings_make(pool);
+    cm_node_t *node;
+
+    database_run(store, "CREATE TABLE pairs (part varchar(10) NOT NULL,"
+                        " id varchar(10) NOT NULL, title varchar(10))");
+    settings_add_peer(settings, "there", pool);
+    settings_add_model(settings, "pair", "pairs", "part,id", pool)
+        ->shared_keys = shared;
+    settings_migrate(store, settings, pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    node->history = CM_HISTORY_ROWS;
+    return node;
+}
+
+/* Number all that waits, a message at a time. */
+static void stamp_one_by_one(cm_node_t *node, apr_pool_t *pool)
+{
+    cm_stamping_t stamping = {.limit = 1};
+    int stamped;
+
+    do
+        database_must(cm_stamp_chunk(&stamped, node, &stamping, pool));
+    while (stamped);
+}
+
+/* Return what happened to the first pair in each life, behind message AFTER:
+ * "create delete / create". */
+static const char *happened(cm_node_t *node, apr_int64_t after,
+                            apr_pool_t *pool)
+{
+    const cm_batch_t *batch = outbox_read_after(node, after, pool);
+    const char *text = "", *last = NULL;
+    int i;
+
+    for (i = 0; i < batch->messages->nelts; i++) {
+        const cm_message_t *message =
+            APR_ARRAY_IDX(batch->messages, i, cm_message_t *);
+        const char *id = message->identity.original_id;
+
+        text = apr_pstrcat(pool, text,
+                           !last              ? ""
+                           : strcmp(last, id) ? " / "
+                                              : " ",
+                           cm_message_action_name(message->action), NULL);
+        last = id;
+    }
+    return text;
+}
+
+/* A row is deleted, and another one gets its key, which no index keeps from
+ * being there twice. That there is a row with this key when the delete gets its
+ * number says nothing, if the insert of that gets its own one later. */
+static void test_again(cm_store_t *store, int shared, apr_pool_t *pool)
+{
+    cm_node_t *node = make_pairs(store, shared, pool);
+
+    database_run(store, "INSERT INTO pairs VALUES ('p', 'k', 'first')");
+    database_run(store, "DELETE FROM pairs");
+    database_run(store, "INSERT INTO pairs VALUES ('p', 'k', 'second')");
+    database_run(store, "UPDATE pairs SET title = 'third'");
+    stamp_one_by_one(node, pool);
+    is_str(happened(node, 0, pool), "create delete / create update",
+           "%s: a key again, stamped later: another record",
+           database_of(store));
+    database_run(store, "INSERT INTO pairs VALUES ('p', 'k', 'fourth')");
+    stamp_one_by_one(node, pool);
+    is_str(happened(node, 4, pool), "", "  a second row with it is withheld");
+    database_run(store, "DELETE FROM pairs WHERE title = 'third'");
+    database_run(store, "INSERT INTO pairs VALUES ('p', 'l', 'fifth')");
+    stamp_one_by_one(node, pool);
+    is_str(happened(node, 5, pool), "update / create",
+           "  the record goes on with it, whatever comes later");
+    ok(strstr(outbox_wire(outbox_read_after(node, 5, pool), 0, 0, pool),
+              "fourth") != NULL,
+       "  and has its values");
+    database_run(store, "DELETE FROM pairs WHERE id = 'k'");
+    stamp_one_by_one(node, pool);
+    database_run(store, "UPDATE pairs SET id = 'k'");
+    stamp_one_by_one(node, pool);
+    is_str(happened(node, 7, pool), "delete / delete / create",
+           "  until that is deleted, too, and another row gets its key");
+}
+
+static void test_mapped_again(cm_store_t *store, apr_pool_t *pool)
+{
+    test_again(store, 0, pool);
+}
+
+static void test_shared_again(cm_store_t *store, apr_pool_t *pool)
+{
+    test_again(store, 1, pool);
+}
+
 int main(void)
 {
     if (!database_any())
@@ -420,5 +516,7 @@ int main(void)
     database_each("references", test_references);
     database_each("later", test_later);
     database_each("gone", test_gone);
+    database_each("a key again", test_mapped_again);
+    database_each("a shared key again", test_shared_again);
     return done_testing();
 }
