@@ -220,14 +220,49 @@ static void set_aims(const cm_run_t *run, const apr_array_header_t *before,
         CM_NTH(records, i, cm_record_t)->aim = aims[i];
 }
 
-/* Write RECORDS, whose effects are made, and what waits for them. If they still
- * lack something, *MORE are what waits then for something that may be empty:
- * perhaps themselves. */
-static cm_error_t *write_all(apr_array_header_t **more, cm_run_t *run,
-                             const apr_array_header_t *records,
-                             apr_pool_t *scratch_pool)
+/* Let those of RECORDS wait that were refused while they refer to any key: what
+ * a foreign key that is checked at once needs may come now. Returns why each
+ * was refused, or NULL. */
+static const cm_error_t **let_wait(const apr_array_header_t *records,
+                                   apr_pool_t *pool)
 {
-    CM_TRY(cm_write_records(run, records, scratch_pool));
+    const cm_error_t **refused =
+        apr_pcalloc(pool, records->nelts * sizeof(*refused));
+    int i;
+
+    for (i = 0; i < records->nelts; i++) {
+        cm_record_t *record = CM_NTH(records, i, cm_record_t);
+
+        if (!record->error || record->error->code != CM_REJECTED ||
+            !record->effect->owed)
+            continue;
+        refused[i] = record->error;
+        cm_group_leave(record);
+    }
+    return refused;
+}
+
+/* Those of RECORDS that still wait were REFUSED. */
+static void name_refused(const apr_array_header_t *records,
+                         const cm_error_t **refused)
+{
+    int i;
+
+    for (i = 0; i < records->nelts; i++) {
+        cm_record_t *record = CM_NTH(records, i, cm_record_t);
+
+        if (refused[i] && record->next < record->aim && record->error &&
+            record->error->code == CM_WAITS)
+            record->error = refused[i];
+    }
+}
+
+/* Write what waits for RECORDS. If they still lack something, *MORE are what
+ * waits then for something that may be empty: perhaps themselves. */
+static cm_error_t *write_more(apr_array_header_t **more, cm_run_t *run,
+                              const apr_array_header_t *records,
+                              apr_pool_t *scratch_pool)
+{
     CM_TRY(cm_rounds_settle(run, scratch_pool));
     if (are_done(records))
         return NULL;
@@ -236,6 +271,21 @@ static cm_error_t *write_all(apr_array_header_t **more, cm_run_t *run,
         return NULL;
     CM_TRY(cm_write_records(run, *more, scratch_pool));
     return cm_rounds_settle(run, scratch_pool);
+}
+
+/* Write RECORDS, whose effects are made, and what waits for them, with *MORE.
+ */
+static cm_error_t *write_all(apr_array_header_t **more, cm_run_t *run,
+                             const apr_array_header_t *records,
+                             apr_pool_t *scratch_pool)
+{
+    const cm_error_t **refused;
+
+    CM_TRY(cm_write_records(run, records, scratch_pool));
+    refused = let_wait(records, scratch_pool);
+    CM_TRY(write_more(more, run, records, scratch_pool));
+    name_refused(records, refused);
+    return NULL;
 }
 
 cm_error_t *cm_group_write_with(int *done, int *refused, cm_run_t *run,

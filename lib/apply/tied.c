@@ -81,23 +81,35 @@ apr_array_header_t *cm_tied_records(cm_run_t *run, const cm_model_t *model,
     return chosen;
 }
 
-/* Let RECORD, which is tied, begin, with what is of COMPANY. */
-static cm_error_t *write_from(cm_run_t *run, cm_record_t *record,
+/* Let RECORDS, which are tied, begin, with what is of COMPANY. *DONE counts
+ * them; 0: none is written. */
+static cm_error_t *write_from(int *done, cm_run_t *run,
+                              const apr_array_header_t *records,
                               apr_hash_t *company, apr_pool_t *pool)
 {
-    apr_array_header_t *one = apr_array_make(pool, 1, sizeof(cm_record_t *));
-    int done = 0, refused;
+    apr_array_header_t *ready =
+        apr_array_make(pool, records->nelts, sizeof(cm_record_t *));
+    int refused, i;
 
-    record->lacks = record->error;
-    if (cm_rounds_ready(run, record, CM_PARTIAL_ALL) &&
-        record->effect->kind != CM_EFFECT_DELETE) {
-        record->aim = record->effect->until;
-        APR_ARRAY_PUSH(one, cm_record_t *) = record;
-        CM_TRY(
-            cm_group_write_with(&done, &refused, run, one, 1, company, pool));
+    *done = 0;
+    for (i = 0; i < records->nelts; i++) {
+        cm_record_t *record = CM_NTH(records, i, cm_record_t);
+
+        record->lacks = record->error;
+        if (cm_rounds_ready(run, record, CM_PARTIAL_ALL) &&
+            record->effect->kind != CM_EFFECT_DELETE) {
+            record->aim = record->effect->until;
+            APR_ARRAY_PUSH(ready, cm_record_t *) = record;
+        }
+        else {
+            cm_group_leave(record);
+        }
     }
-    if (!done)
-        cm_group_leave(record);
+    if (ready->nelts)
+        CM_TRY(
+            cm_group_write_with(done, &refused, run, ready, 1, company, pool));
+    for (i = 0; i < ready->nelts && !*done; i++)
+        cm_group_leave(CM_NTH(ready, i, cm_record_t));
     return NULL;
 }
 
@@ -114,9 +126,9 @@ static tied_t *tied_by(apr_hash_t *all, const cm_entry_t *entry)
 }
 
 /* Return what of ALL (tied_t) RECORD needs, and what these need, with itself:
- * cm_entry_t. */
-static apr_hash_t *company_of(apr_hash_t *all, const cm_record_t *record,
-                              apr_pool_t *pool)
+ * cm_entry_t, also as *LISTED. */
+static apr_hash_t *company_of(apr_array_header_t **listed, apr_hash_t *all,
+                              const cm_record_t *record, apr_pool_t *pool)
 {
     apr_hash_t *company = apr_hash_make(pool);
     apr_array_header_t *list = apr_array_make(pool, 4, sizeof(cm_entry_t *));
@@ -137,31 +149,62 @@ static apr_hash_t *company_of(apr_hash_t *all, const cm_record_t *record,
             APR_ARRAY_PUSH(list, const cm_entry_t *) = entry;
         }
     }
+    *listed = list;
     return company;
 }
 
-/* Let TIED of ALL begin, unless another one of its model, which needs it and
- * which it needs, was tried: that would be the same. */
+/* Return the records of LIST, of ALL, that have the model of the first one, and
+ * wait. */
+static apr_array_header_t *
+alike_of(apr_hash_t *all, const apr_array_header_t *list, apr_pool_t *pool)
+{
+    const cm_model_t *model = CM_NTH(list, 0, const cm_entry_t)->model;
+    apr_array_header_t *alike =
+        apr_array_make(pool, list->nelts, sizeof(cm_record_t *));
+    int i;
+
+    for (i = 0; i < list->nelts; i++) {
+        cm_record_t *record =
+            tied_by(all, CM_NTH(list, i, const cm_entry_t))->record;
+
+        if (record->entry->model == model && cm_rounds_pending(record) &&
+            record->error)
+            APR_ARRAY_PUSH(alike, cm_record_t *) = record;
+    }
+    return alike;
+}
+
+/* Let TIED of ALL begin, then all of its model that it needs: a foreign key
+ * that is checked at once may let only another one be first. Not if another one
+ * of its model, which needs it and which it needs, was tried: that would be the
+ * same. */
 static cm_error_t *write_tied_one(cm_run_t *run, tied_t *tied, apr_hash_t *all,
                                   apr_pool_t *pool)
 {
     cm_record_t *record = tied->record;
+    apr_array_header_t *list, *one;
     apr_hash_t *company;
-    apr_hash_index_t *at;
+    int done, i;
 
     if (!cm_rounds_pending(record) || !record->error)
         return NULL;
-    company = company_of(all, record, pool);
+    company = company_of(&list, all, record, pool);
     if (tied->tried && tied->tried->model == record->entry->model &&
         cm_tied_has(company, tied->tried))
         return NULL;
-    for (at = apr_hash_first(pool, company); at; at = apr_hash_next(at))
-        tied_by(all, apr_hash_this_val(at))->tried = record->entry;
-    return write_from(run, record, company, pool);
+    for (i = 0; i < list->nelts; i++)
+        tied_by(all, CM_NTH(list, i, const cm_entry_t))->tried = record->entry;
+    one = apr_array_make(pool, 1, sizeof(cm_record_t *));
+    APR_ARRAY_PUSH(one, cm_record_t *) = record;
+    CM_TRY(write_from(&done, run, one, company, pool));
+    list = alike_of(all, list, pool);
+    if (done || list->nelts < 2)
+        return NULL;
+    return write_from(&done, run, list, company, pool);
 }
 
 /* Tied records may be refused because of one of them, or of what came along:
- * let each begin alone, with those that tie it. */
+ * let each begin, with those that tie it. */
 static cm_error_t *write_each(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     const apr_array_header_t *records;
