@@ -17,8 +17,12 @@
 typedef struct adopting_t {
     const apr_array_header_t *records; /* cm_record_t * */
     apr_hash_t *mappings; /* type -> local id -> cm_mapping_t *: of the rows */
-    apr_hash_t *deletes;  /* deleted_key() -> apr_int64_t *: the number of the
+    apr_hash_t *named;    /* named_key() -> "": of which nodes they have names
+                             besides */
+    apr_hash_t *deletes;  /* record_key() -> apr_int64_t *: the number of the
                              first message that deletes the record; parked */
+    apr_hash_t *changes;  /* record_key() -> apr_array_header_t of apr_int64_t:
+                             its other messages that are parked */
     apr_array_header_t *saved; /* cm_mapping_t *: to be saved */
 } adopting_t;
 
@@ -53,6 +57,44 @@ static const cm_mapping_t *mapping_of(const adopting_t *adopting,
                : NULL;
 }
 
+static const char *named_key(const char *type, cm_identity_t identity,
+                             const char *origin, apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, type, "\n", origin, "\n",
+                       cm_identity_key(identity, pool), NULL);
+}
+
+/* Read what other names the records FOUND of TYPE have. */
+static cm_error_t *read_names(adopting_t *adopting, cm_run_t *run,
+                              const char *type, apr_hash_t *found,
+                              apr_pool_t *pool)
+{
+    apr_array_header_t *identities = apr_array_make(
+        pool, (int)apr_hash_count(found) + 1, sizeof(cm_identity_t));
+    apr_array_header_t *aliases;
+    apr_hash_index_t *index;
+    int i;
+
+    for (index = apr_hash_first(pool, found); index;
+         index = apr_hash_next(index)) {
+        const cm_mapping_t *mapping = apr_hash_this_val(index);
+
+        APR_ARRAY_PUSH(identities, cm_identity_t) = mapping->identity;
+    }
+    if (!identities->nelts)
+        return NULL;
+    CM_TRY(cm_mapping_aliases(&aliases, run->node, type, identities, pool));
+    for (i = 0; i < aliases->nelts; i++) {
+        const cm_mapping_t *alias = CM_NTH(aliases, i, const cm_mapping_t);
+
+        apr_hash_set(
+            adopting->named,
+            named_key(type, alias->same_as, alias->identity.origin, pool),
+            APR_HASH_KEY_STRING, "");
+    }
+    return NULL;
+}
+
 /* Read the mappings of the rows. */
 static cm_error_t *read_mappings(adopting_t *adopting, cm_run_t *run,
                                  apr_pool_t *pool)
@@ -77,22 +119,43 @@ static cm_error_t *read_mappings(adopting_t *adopting, cm_run_t *run,
         }
         CM_TRY(cm_mapping_by_local_id(&found, run->node, type, ids, run->pool));
         apr_hash_set(adopting->mappings, type, APR_HASH_KEY_STRING, found);
+        CM_TRY(read_names(adopting, run, type, found, pool));
     }
     return NULL;
 }
 
-static const char *deleted_key(const cm_model_t *model, cm_identity_t identity,
-                               apr_pool_t *pool)
+static const char *record_key(const cm_model_t *model, cm_identity_t identity,
+                              apr_pool_t *pool)
 {
     return apr_pstrcat(pool, model->name, "\n", cm_identity_key(identity, pool),
                        NULL);
 }
 
-/* Note the deletes in ROWS that are of MODEL, under the identity that stayed:
+/* Note that the message ID, parked, is about the record KEY. */
+static void note_message(adopting_t *adopting, const char *key, apr_int64_t id,
+                         const char *action, apr_pool_t *pool)
+{
+    apr_array_header_t *changes;
+
+    if (!strcmp(action, cm_message_action_name(CM_DELETE))) {
+        if (!apr_hash_get(adopting->deletes, key, APR_HASH_KEY_STRING))
+            apr_hash_set(adopting->deletes, key, APR_HASH_KEY_STRING,
+                         apr_pmemdup(pool, &id, sizeof(id)));
+        return;
+    }
+    changes = apr_hash_get(adopting->changes, key, APR_HASH_KEY_STRING);
+    if (!changes) {
+        changes = apr_array_make(pool, 2, sizeof(apr_int64_t));
+        apr_hash_set(adopting->changes, key, APR_HASH_KEY_STRING, changes);
+    }
+    APR_ARRAY_PUSH(changes, apr_int64_t) = id;
+}
+
+/* Note the messages in ROWS that are of MODEL, under the identity that stayed:
  * the peer may have used another one. */
-static cm_error_t *note_deletes(adopting_t *adopting, cm_run_t *run,
-                                const cm_model_t *model, const cm_rows_t *rows,
-                                apr_pool_t *pool)
+static cm_error_t *note_parked(adopting_t *adopting, cm_run_t *run,
+                               const cm_model_t *model, const cm_rows_t *rows,
+                               apr_pool_t *pool)
 {
     apr_array_header_t *identities =
         apr_array_make(pool, rows->count + 1, sizeof(cm_identity_t));
@@ -111,21 +174,18 @@ static cm_error_t *note_deletes(adopting_t *adopting, cm_run_t *run,
             cm_identity_key(APR_ARRAY_IDX(identities, i, cm_identity_t), pool),
             APR_HASH_KEY_STRING);
         const char *key =
-            mapping ? deleted_key(model, mapping->identity, pool) : NULL;
+            mapping ? record_key(model, mapping->identity, pool) : NULL;
 
-        if (key && !strcmp(cm_cell_text(rows, i, 1), model->name) &&
-            !apr_hash_get(adopting->deletes, key, APR_HASH_KEY_STRING))
-            apr_hash_set(adopting->deletes, key, APR_HASH_KEY_STRING,
-                         apr_pmemdup(pool, &id, sizeof(id)));
+        if (key && !strcmp(cm_cell_text(rows, i, 1), model->name))
+            note_message(adopting, key, id, cm_cell_text(rows, i, 4), pool);
     }
     return NULL;
 }
 
-/* Read which records of the models of these the peer deletes by messages that
- * are parked. What this run parks has no row yet: its messages say what they
- * delete. */
-static cm_error_t *read_deletes(adopting_t *adopting, cm_run_t *run,
-                                apr_pool_t *pool)
+/* Read which messages of the peer are parked, of the models of these records.
+ * What this run parks has no row yet: its messages are at hand. */
+static cm_error_t *read_parked(adopting_t *adopting, cm_run_t *run,
+                               apr_pool_t *pool)
 {
     cm_id_set_t *models = cm_id_set_create(4, pool);
     apr_array_header_t *arguments;
@@ -150,14 +210,14 @@ static cm_error_t *read_deletes(adopting_t *adopting, cm_run_t *run,
     CM_TRY(cm_statement_select(
         &rows, run->node->store,
         apr_pstrcat(pool,
-                    "SELECT id, model, origin, original_id"
+                    "SELECT id, model, origin, original_id, action"
                     " FROM inbound_messages WHERE peer = %s AND processed_at"
-                    " IS NULL AND action = 'delete' AND model IN (",
+                    " IS NULL AND original_id IS NOT NULL AND model IN (",
                     cm_dialect_repeat("%s", ", ", models->ids->nelts, pool),
                     ") ORDER BY id", NULL),
         (const cm_datum_t *)arguments->elts, arguments->nelts, pool));
     for (i = 0; rows->count && i < models->ids->nelts; i++)
-        CM_TRY(note_deletes(
+        CM_TRY(note_parked(
             adopting, run,
             cm_settings_model(run->node->settings,
                               APR_ARRAY_IDX(models->ids, i, const char *)),
@@ -174,11 +234,77 @@ static int delete_waits(const adopting_t *adopting, const cm_record_t *record,
 
     if (!apr_hash_count(adopting->deletes))
         return 0;
-    id =
-        apr_hash_get(adopting->deletes,
-                     deleted_key(record->entry->model, mapping->identity, pool),
-                     APR_HASH_KEY_STRING);
+    id = apr_hash_get(adopting->deletes,
+                      record_key(record->entry->model, mapping->identity, pool),
+                      APR_HASH_KEY_STRING);
     return id && *id < CM_NTH(record->tasks, 0, const cm_task_t)->message->id;
+}
+
+/* Set *FOUND to whether message ID of the peer, which is parked, gives its
+ * record other values than RECORD has in the columns of match=. */
+static cm_error_t *says_other(int *found, cm_run_t *run, apr_int64_t id,
+                              const cm_record_t *record, apr_pool_t *pool)
+{
+    const cm_datum_t arguments[] = {cm_datum_text(run->peer),
+                                    cm_datum_number(id, pool)};
+    cm_message_t message = {.id = id, .action = CM_UPDATE};
+    cm_error_t *err;
+    cm_rows_t *rows;
+
+    *found = 0;
+    CM_TRY(cm_statement_select(
+        &rows, run->node->store,
+        "SELECT body, refs FROM inbound_messages WHERE peer = %s AND id = %s",
+        arguments, 2, pool));
+    if (!rows->count || !cm_cell(rows, 0, 0)->data)
+        return NULL;
+    err = cm_message_read_stored(&message, cm_cell(rows, 0, 0)->data,
+                                 cm_cell(rows, 0, 0)->size, NULL, NULL,
+                                 cm_cell_text(rows, 0, 1), pool);
+    *found = !err && message.attributes &&
+             cm_match_is_other(run, message.attributes, record);
+    return NULL;
+}
+
+/* Set *FOUND to whether the same peer, before it sent RECORD, gave the record
+ * of MAPPING other values, and this is parked. */
+static cm_error_t *change_waits(int *found, const adopting_t *adopting,
+                                cm_run_t *run, const cm_record_t *record,
+                                const cm_mapping_t *mapping, apr_pool_t *pool)
+{
+    const apr_int64_t first =
+        CM_NTH(record->tasks, 0, const cm_task_t)->message->id;
+    const apr_array_header_t *changes = NULL;
+    int i;
+
+    *found = 0;
+    if (apr_hash_count(adopting->changes))
+        changes = apr_hash_get(
+            adopting->changes,
+            record_key(record->entry->model, mapping->identity, pool),
+            APR_HASH_KEY_STRING);
+    for (i = 0; changes && i < changes->nelts && !*found; i++)
+        if (APR_ARRAY_IDX(changes, i, apr_int64_t) < first)
+            CM_TRY(says_other(found, run,
+                              APR_ARRAY_IDX(changes, i, apr_int64_t), record,
+                              pool));
+    return NULL;
+}
+
+/* Return whether the record of MAPPING has a name of the origin of RECORD. Two
+ * records of one origin are different ones. */
+static int is_of_same_origin(const adopting_t *adopting,
+                             const cm_record_t *record,
+                             const cm_mapping_t *mapping, apr_pool_t *pool)
+{
+    const char *origin = record->entry->identity.origin;
+
+    return !strcmp(mapping->identity.origin, origin) ||
+           (apr_hash_count(adopting->named) &&
+            apr_hash_get(
+                adopting->named,
+                named_key(type_of(record), mapping->identity, origin, pool),
+                APR_HASH_KEY_STRING));
 }
 
 /* Have MAPPING saved; return it. */
@@ -280,25 +406,28 @@ static void name_twice(adopting_t *adopting, cm_run_t *run, cm_record_t *record,
  * records of one origin are different ones; and a record that a message
  * deletes, of this run or a parked one, or to which one gives other values,
  * makes room for its successor. */
-static void adopt(adopting_t *adopting, cm_run_t *run, cm_record_t *record,
-                  const cm_mapping_t *mapping, apr_pool_t *pool)
+static cm_error_t *adopt(adopting_t *adopting, cm_run_t *run,
+                         cm_record_t *record, const cm_mapping_t *mapping,
+                         apr_pool_t *pool)
 {
     cm_entry_t *named;
+    int waits;
 
     if (!mapping)
-        return;
+        return NULL;
+    CM_TRY(change_waits(&waits, adopting, run, record, mapping, pool));
     named = cm_directory_get(run, record->entry->model, mapping->identity);
     if (named->record && cm_match_is_dying(named->record)) {
         record->former = named->record;
         let_go(run, record);
     }
-    else if (!strcmp(mapping->identity.origin,
-                     record->entry->identity.origin) ||
+    else if (waits || is_of_same_origin(adopting, record, mapping, pool) ||
              (named->record && cm_match_has_left(run, named->record, record)) ||
              delete_waits(adopting, record, mapping, pool))
         let_go(run, record);
     else
         name_twice(adopting, run, record, named, mapping);
+    return NULL;
 }
 
 /* Adopt RECORDS, in their order: parents come first. */
@@ -308,17 +437,20 @@ static cm_error_t *adopt_some(cm_run_t *run, const apr_array_header_t *records,
     adopting_t adopting = {
         .records = records,
         .mappings = apr_hash_make(pool),
+        .named = apr_hash_make(pool),
         .deletes = apr_hash_make(pool),
+        .changes = apr_hash_make(pool),
         .saved = apr_array_make(pool, records->nelts, sizeof(cm_mapping_t *))};
     int i;
 
     CM_TRY(read_mappings(&adopting, run, pool));
-    CM_TRY(read_deletes(&adopting, run, pool));
+    CM_TRY(read_parked(&adopting, run, pool));
     for (i = 0; i < records->nelts; i++) {
         cm_record_t *record = CM_NTH(records, i, cm_record_t);
 
         if (cm_match_stands(run, record))
-            adopt(&adopting, run, record, mapping_of(&adopting, record), pool);
+            CM_TRY(adopt(&adopting, run, record, mapping_of(&adopting, record),
+                         pool));
         else
             let_go(run, record);
     }

@@ -277,6 +277,29 @@ int cm_match_has_left(cm_run_t *run, const cm_record_t *other,
     return 0;
 }
 
+int cm_match_is_other(cm_run_t *run, const apr_array_header_t *attributes,
+                      const cm_record_t *record)
+{
+    const apr_array_header_t *match = record->table->model->columns.match;
+    int i, j;
+
+    for (i = 0; i < match->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(match, i, const char *);
+
+        for (j = 0; j < attributes->nelts; j++) {
+            const cm_attribute_t *attribute =
+                &APR_ARRAY_IDX(attributes, j, cm_attribute_t);
+
+            if (!strcmp(attribute->name, name) && !attribute->reference_model &&
+                differs(match_value(run, record->table, attribute),
+                        match_value(run, record->table,
+                                    last_attribute(record, name, 0))))
+                return 1;
+        }
+    }
+    return 0;
+}
+
 cm_error_t *cm_match_find(int *found, cm_run_t *run, apr_pool_t *scratch_pool)
 {
     apr_hash_t *all = apr_hash_make(scratch_pool);

@@ -24,6 +24,12 @@ int cm_match_is_dying(const cm_record_t *record);
 int cm_match_has_left(cm_run_t *run, const cm_record_t *other,
                       const cm_record_t *record);
 
+/* Return whether ATTRIBUTES (cm_attribute_t), of a message about another record
+ * of the table of RECORD, are other values than it has in the columns of
+ * match=. References are not compared. */
+int cm_match_is_other(cm_run_t *run, const apr_array_header_t *attributes,
+                      const cm_record_t *record);
+
 /* --- adopt.c --- */
 
 /* After stamping: give matching rows that have an identity of another origin a

@@ -81,6 +81,76 @@ static void test_theirs(cm_store_t *store, apr_pool_t *pool)
                     pool);
 }
 
+/* The peer had made it, too. Its other name was found to be the same, then what
+ * the peer calls it now is less than what it was called here meanwhile. */
+static void test_lost(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = matching_node(store, pool);
+
+    database_run(store, "INSERT INTO authors (name) VALUES ('one')");
+    (void)inbox_take(node, 0, "[" AUTHOR(1, 3, "one") "]", pool);
+    (void)inbox_take(node, 1,
+                     "[{\"id\":2," OURS ",\"action\":\"update\",\"clock\":1001,"
+                     "\"base\":1000,\"body\":\"{\\\"author\\\":{\\\"name\\\":"
+                     "\\\"two\\\"}}\"}]",
+                     pool);
+    (void)inbox_take(node, 2, "[" AUTHOR(3, 4, "one") "]", pool);
+    is_str(inbox_value(node, "SELECT name FROM authors", pool), "one",
+           "%s: a name that lost", database_of(store));
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_mappings WHERE"
+                       " same_id IS NOT NULL",
+                       pool),
+           "1", "  a third record of that name is none of the two");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM inbound_messages WHERE"
+                       " processed_at IS NULL",
+                       pool),
+           "1", "  it waits");
+}
+
+/* The change of the name is parked, as it names a post that has not come, when
+ * the new author comes: by itself, not in the same batch. */
+static void test_parked(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = matching_node(store, pool);
+    cm_receipt_t *receipt;
+
+    database_run(store, "INSERT INTO authors (name) VALUES ('one')");
+    (void)inbox_take(
+        node, 0,
+        "[{\"id\":1," OURS ",\"action\":\"update\",\"clock\":"
+        "9000000000000009,\"base\":9000000000000005" //
+        REF("best_id", "post",
+            7) ",\"body\":\"{\\\"author\\\":{\\\"name\\\":\\\"two\\\","
+               "\\\"best_id\\\":7}}\"}]",
+        pool);
+    (void)inbox_take(node, 1, "[" AUTHOR(2, 4, "one") "]", pool);
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_mappings WHERE"
+                       " same_id IS NOT NULL",
+                       pool),
+           "0", "%s: the change of a name is parked: the new record is none",
+           database_of(store));
+    (void)inbox_take(
+        node, 2, "[" AUTHOR(3, 9, "nine") "," POST(4, 7, "seven", 9) "]", pool);
+    database_must(cm_inbox_retry(&receipt, node, "there", pool));
+    is_str(inbox_value(node,
+                       "SELECT original_id FROM communicator_mappings WHERE"
+                       " local_record_type = 'Author' AND local_record_id ="
+                       " (SELECT CAST(id AS char(1)) FROM authors WHERE name ="
+                       " 'two')",
+                       pool),
+           "1", "  each has its name");
+    is_str(inbox_value(node,
+                       "SELECT original_id FROM communicator_mappings WHERE"
+                       " local_record_type = 'Author' AND local_record_id ="
+                       " (SELECT CAST(id AS char(1)) FROM authors WHERE name ="
+                       " 'one')",
+                       pool),
+           "4", "  when that has come");
+}
+
 #define NAMED(id, model, origin, original, attributes, more)                   \
     "{\"id\":" #id ",\"origin\":\"" origin "\",\"original_id\":" #original     \
     ",\"action\":\"create\",\"clock\":1000" more ",\"body\":\"{\\\"" model     \
@@ -282,6 +352,8 @@ int main(void)
     database_each("a name moves", test_ours);
     database_each("a name moves, two names", test_ours_named);
     database_each("a name moves, the other name", test_theirs);
+    database_each("a name moves, and loses", test_lost);
+    database_each("a name moves, parked", test_parked);
     database_each("one row", test_one_row);
     database_each("many", test_many_theirs);
     database_each("many, of smaller names", test_many_smaller);
