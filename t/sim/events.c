@@ -5,12 +5,15 @@
 
 #include <apr_strings.h>
 
+#include "names.h"
+
 static void note(apr_array_header_t *events, sim_event_e kind, int node,
                  const sim_row_t *row, int column, const char *before,
                  const char *after)
 {
-    APR_ARRAY_PUSH(events, sim_event_t) = (sim_event_t){
-        kind, node, row->table, row->name, column, 0, before, after, row, 0, 0};
+    APR_ARRAY_PUSH(events, sim_event_t) =
+        (sim_event_t){kind,   node,  row->table, row->name, column, 0,
+                      before, after, row,        NULL,      0,      0};
 }
 
 static int same(const char *one, const char *other)
@@ -52,6 +55,56 @@ static int is_renamed(const apr_array_header_t *after, const sim_row_t *row)
     return 0;
 }
 
+/* Return which of ROWS is ROW, but for its name by match=; NULL: none. */
+static const sim_row_t *find_same(const apr_array_header_t *rows,
+                                  const sim_schema_t *schema,
+                                  const sim_row_t *row)
+{
+    int i;
+
+    for (i = 0; schema->tables[row->table].match >= 0 && i < rows->nelts; i++) {
+        const sim_row_t *other = &APR_ARRAY_IDX(rows, i, sim_row_t);
+
+        if (other->table == row->table && same(other->key, row->key) &&
+            same(other->values[SIM_COLUMNS], row->values[SIM_COLUMNS]))
+            return other;
+    }
+    return NULL;
+}
+
+/* Note that there is ROW, which none was called like; return what it was called
+ * among the rows BEFORE. */
+static const sim_row_t *note_new(apr_array_header_t *events,
+                                 const sim_schema_t *schema, int node,
+                                 const apr_array_header_t *before,
+                                 const sim_row_t *row)
+{
+    const sim_row_t *old = find_same(before, schema, row);
+
+    note(events, SIM_EVENT_INSERT, node, row, 0, NULL, NULL);
+    if (old)
+        APR_ARRAY_IDX(events, events->nelts - 1, sim_event_t).was = old->name;
+    if (schema->tables[row->table].joined)
+        note_other_parent(events, node, before, row);
+    return old;
+}
+
+/* Note that there is no row any more that is called like ROW. */
+static void note_gone(apr_array_header_t *events, const sim_schema_t *schema,
+                      int node, const apr_array_header_t *after,
+                      const sim_row_t *row)
+{
+    const sim_row_t *now = find_same(after, schema, row);
+
+    if (now) {
+        note(events, SIM_EVENT_NAME, node, row, 0, NULL, now->name);
+        return;
+    }
+    note(events, SIM_EVENT_DELETE, node, row, 0, NULL, NULL);
+    APR_ARRAY_IDX(events, events->nelts - 1, sim_event_t).renamed =
+        is_renamed(after, row);
+}
+
 /* Note in EVENTS (sim_event_t) what changed at NODE from the rows BEFORE to
  * AFTER. */
 static void compare(apr_array_header_t *events, const sim_schema_t *schema,
@@ -65,7 +118,7 @@ static void compare(apr_array_header_t *events, const sim_schema_t *schema,
         const sim_row_t *old = sim_rows_find(before, row->table, row->name);
 
         if (!old)
-            note(events, SIM_EVENT_INSERT, node, row, 0, NULL, NULL);
+            old = note_new(events, schema, node, before, row);
         else if (!same(old->key, row->key))
             note(events,
                  sim_schema_is_shared(&schema->tables[row->table]) ||
@@ -73,8 +126,6 @@ static void compare(apr_array_header_t *events, const sim_schema_t *schema,
                      ? SIM_EVENT_KEY
                      : SIM_EVENT_MOVE,
                  node, row, 0, NULL, NULL);
-        if (!old && schema->tables[row->table].joined)
-            note_other_parent(events, node, before, row);
         /* With keys=shared a row is called by its key: REPLACE has put another
          * one there. */
         if (old && !same(old->values[SIM_COLUMNS], row->values[SIM_COLUMNS]))
@@ -87,11 +138,8 @@ static void compare(apr_array_header_t *events, const sim_schema_t *schema,
     for (i = 0; i < before->nelts; i++) {
         const sim_row_t *row = &APR_ARRAY_IDX(before, i, sim_row_t);
 
-        if (sim_rows_find(after, row->table, row->name))
-            continue;
-        note(events, SIM_EVENT_DELETE, node, row, 0, NULL, NULL);
-        APR_ARRAY_IDX(events, events->nelts - 1, sim_event_t).renamed =
-            is_renamed(after, row);
+        if (!sim_rows_find(after, row->table, row->name))
+            note_gone(events, schema, node, after, row);
     }
 }
 
@@ -197,6 +245,8 @@ void sim_events_note(sim_world_t *world, const sim_step_t *step,
 
     compare(events, world->schema, step->node, before, after);
     note_replaced(world, step, after);
-    for (; i < events->nelts; i++)
+    for (; i < events->nelts; i++) {
         APR_ARRAY_IDX(events, i, sim_event_t).statement = world->next;
+        sim_names_note(world, &APR_ARRAY_IDX(events, i, sim_event_t));
+    }
 }

@@ -488,6 +488,8 @@ static const sim_scene_t scenes[] = {
     {"replaced", "few", sim_filtered_fits_replaced, sim_filtered_draw_replaced},
     {"lacked", "few", sim_apart_fits_ended, sim_apart_draw_ended},
     {"rekeyed", "few", sim_apart_fits_renamed, sim_apart_draw_renamed},
+    {"rematched", "few", sim_matched_fits_rematched,
+     sim_matched_draw_rematched},
 };
 
 #define SCENES ((int)(sizeof(scenes) / sizeof(*scenes)))

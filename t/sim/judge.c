@@ -277,8 +277,9 @@ static void judge_existence(sim_judge_t *judge, const sim_event_t *event)
     if (event->kind == SIM_EVENT_INSERT && !row &&
         !sim_judge_may_have_gone(judge, event) &&
         !sim_judge_stays(judge, event) &&
-        !sim_judge_has_event(judge, SIM_EVENT_DELETE, event->table,
-                             event->name))
+        !sim_judge_has_left(judge, event->table, event->name) &&
+        !sim_judge_is_left_elsewhere(judge, event) &&
+        !(event->was && was_decided(judge, event->table)))
         sim_world_fail(judge->world, "lost", "%s of %s, inserted at %s",
                        event->name, table->name,
                        sim_schema_node_name(event->node));
@@ -302,13 +303,12 @@ int sim_judge_is_overwritten(const sim_judge_t *judge, const sim_event_t *event)
 
         /* It went with its parent, and its key is used again. */
         if (other > event && other->kind == SIM_EVENT_INSERT &&
-            other->table == event->table && !strcmp(other->name, event->name) &&
+            sim_judge_is_one(judge, other, event->table, event->name) &&
             sim_judge_may_be_orphaned(judge, event->table))
             return 1;
-        if (other->kind == SIM_EVENT_UPDATE && other->table == event->table &&
-            other->column == event->column &&
-            !strcmp(other->name, event->name) && other->before &&
-            !strcmp(other->before, event->after))
+        if (other->kind == SIM_EVENT_UPDATE && other->column == event->column &&
+            other->before && !strcmp(other->before, event->after) &&
+            sim_judge_is_one(judge, other, event->table, event->name))
             return 1;
     }
     return 0;
@@ -339,7 +339,10 @@ static int is_deleted(const sim_judge_t *judge, const sim_event_t *event)
  * record, and may have known it. */
 static int is_replaced(const sim_judge_t *judge, const sim_event_t *event)
 {
-    return is_deleted(judge, event) || sim_judge_is_overwritten(judge, event);
+    return is_deleted(judge, event) ||
+           sim_judge_has_event(judge, SIM_EVENT_NAME, event->table,
+                               event->name) ||
+           sim_judge_is_overwritten(judge, event);
 }
 
 const char *sim_judge_value_of(const char *text, apr_pool_t *pool)
@@ -370,10 +373,9 @@ const sim_event_t *sim_judge_writer_of(const sim_judge_t *judge,
     const sim_event_t *other;
 
     for (other = event - 1; value && *value == 'v' && other >= first; other--)
-        if (other->kind == SIM_EVENT_UPDATE && other->table == event->table &&
-            other->column == event->column &&
-            !strcmp(other->name, event->name) && other->after &&
-            !strcmp(other->after, value))
+        if (other->kind == SIM_EVENT_UPDATE && other->column == event->column &&
+            other->after && !strcmp(other->after, value) &&
+            sim_judge_is_one(judge, other, event->table, event->name))
             return other;
     return NULL;
 }
@@ -401,7 +403,7 @@ static int is_contested(const sim_judge_t *judge, const sim_event_t *event)
     for (i = 0; i < events->nelts; i++) {
         const sim_event_t *other = &APR_ARRAY_IDX(events, i, sim_event_t);
 
-        if (other->table != event->table || strcmp(other->name, event->name) ||
+        if (!sim_judge_is_one(judge, other, event->table, event->name) ||
             (other->node == event->node &&
              (judge->world->schema->nodes == 2 || other >= event)))
             continue;
@@ -553,6 +555,7 @@ void sim_judge(sim_world_t *world)
 
     judge.waiting = apr_array_make(world->pool, 8, sizeof(sim_waiting_t));
     sim_judge_read_discarded(&judge);
+    sim_judge_read_unknown(&judge);
     for (i = 0; i < world->schema->nodes; i++) {
         judge.rows[i] = sim_rows_read(
             &world->nodes[i], &world->nodes[i].sessions[0], world->pool);

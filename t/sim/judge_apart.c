@@ -47,8 +47,7 @@ static int is_about(const sim_event_t *event, const sim_row_t *row)
 static const sim_event_t *last_writer(const sim_judge_t *judge, int node,
                                       const sim_row_t *row, int column)
 {
-    const int is_only =
-        !sim_judge_has_event(judge, SIM_EVENT_DELETE, row->table, row->name);
+    const int is_only = !sim_judge_has_left(judge, row->table, row->name);
     const sim_event_t *first = (const void *)judge->world->events->elts;
     const sim_event_t *event = first + judge->world->events->nelts;
 

@@ -421,7 +421,7 @@ static int may_be_another(const sim_judge_t *judge, int number,
 
     return sim_schema_is_reused(table) &&
            (table->match < 0 || !name ||
-            sim_judge_has_event(judge, SIM_EVENT_DELETE, number, name));
+            sim_judge_has_left(judge, number, name));
 }
 
 /* Return whether a value of TABLE may get a newer clock without being written

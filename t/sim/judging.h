@@ -26,6 +26,31 @@ const char *sim_judge_value_of(const char *text, apr_pool_t *pool);
 int sim_judge_has_event(const sim_judge_t *judge, sim_event_e kind, int table,
                         const char *name);
 
+/* --- judge_names.c: match= finds rows by values that applications may change
+ * --- */
+
+/* Return whether EVENT is about a row of TABLE that was called NAME, too,
+ * before or since, or at another node; or about one that got such a name since
+ * then. */
+int sim_judge_is_one(const sim_judge_t *judge, const sim_event_t *event,
+                     int table, const char *name);
+
+/* Return whether something has ended the name NAME of TABLE: its row was
+ * deleted, or is called otherwise. */
+int sim_judge_has_left(const sim_judge_t *judge, int table, const char *name);
+
+/* Return whether another node has deleted the row of EVENT, under one of the
+ * names that it had before, or calls it otherwise. If several nodes have made
+ * it, its first name may be later by the clocks: then the new one is in
+ * communicator_conflicts. */
+int sim_judge_is_left_elsewhere(const sim_judge_t *judge,
+                                const sim_event_t *event);
+
+/* Add to what waits the rows that nodes may know under other names: names.h. */
+void sim_judge_read_unknown(sim_judge_t *judge);
+
+/* --- judge.c --- */
+
 /* Return whether an application has replaced the value that EVENT gave a
  * column, knowing it. */
 int sim_judge_is_overwritten(const sim_judge_t *judge,

@@ -94,6 +94,7 @@ static int let_dangle(const sim_message_t *parked, const sim_event_t *event,
                             table->columns[column].parent, event->before, 0) &&
                !find_beside(parked, event, SIM_EVENT_MOVE,
                             table->columns[column].parent, event->before, 0);
+    case SIM_EVENT_NAME:
     case SIM_EVENT_DELETE: /* another row may be called so then */
         return sim_schema_is_reused(table) || event->dangled >> column & 1;
     case SIM_EVENT_KEY:  /* the row is sent as a new one, */

@@ -492,6 +492,7 @@ static void make_nodes(sim_world_t *world)
     world->discarded = apr_array_make(world->pool, 4, sizeof(sim_discarded_t));
     world->outlived = apr_array_make(world->pool, 4, sizeof(sim_outlived_t));
     world->revived = apr_array_make(world->pool, 4, sizeof(sim_waiting_t));
+    world->unknown = apr_array_make(world->pool, 4, sizeof(sim_waiting_t));
     world->decided = apr_table_make(world->pool, 4);
     world->asked = apr_table_make(world->pool, 4);
     world->late = apr_array_make(world->pool, 4, sizeof(void *));

@@ -11,6 +11,7 @@ typedef enum sim_event_e {
     SIM_EVENT_UPDATE,
     SIM_EVENT_KEY,  /* the row has another key now: it is another record */
     SIM_EVENT_MOVE, /* the same where it stays the same record */
+    SIM_EVENT_NAME, /* its value of match= is AFTER now; NAME: before */
     SIM_EVENT_DELETE
 } sim_event_e;
 
@@ -23,10 +24,12 @@ typedef struct sim_event_t {
     const char *before, *after;
     const sim_row_t *row; /* as it is, or was before a delete; NULL: not known
                            */
-    int renamed;          /* SIM_EVENT_DELETE: the row has another key now */
-    unsigned dangled;     /* SIM_EVENT_DELETE of a row that the same statement
-                             had inserted: in which columns it referred to
-                             nothing, bits */
+    const char *was;  /* SIM_EVENT_INSERT: what the row was called, if it was
+                         there: by match=; else NULL */
+    int renamed;      /* SIM_EVENT_DELETE: the row has another key now */
+    unsigned dangled; /* SIM_EVENT_DELETE of a row that the same statement
+                         had inserted: in which columns it referred to
+                         nothing, bits */
 } sim_event_t;
 
 /* A record that waits at some node. */
@@ -75,6 +78,8 @@ typedef struct sim_world_t {
                                       when one was restored */
     apr_array_header_t *discarded; /* sim_discarded_t */
     apr_array_header_t *outlived;  /* sim_outlived_t: outlived.h */
+    apr_array_header_t *unknown;   /* sim_waiting_t: names of rows of two nodes
+                                      that were not known to be one: names.h */
     apr_array_header_t *revived;   /* sim_waiting_t: deleted, and kept here */
     int denied;                    /* a peer was refused because of that */
     int verbose;
