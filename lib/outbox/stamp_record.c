@@ -293,12 +293,25 @@ static cm_mapping_t *mapping_of(cm_stamp_t *stamp, cm_stamp_row_t *row)
     return mapping;
 }
 
+/* Return the clock of what is not here when a record of GROUP, which has
+ * CLOCKS, is changed. If it is new here, another node may have made the same
+ * record, with columns of which nothing is known. */
+static apr_int64_t known_elsewhere(const cm_stamp_model_t *group,
+                                   const cm_clocks_t *clocks)
+{
+    if (clocks->clock)
+        return cm_clocks_elsewhere(clocks);
+    return group->model->shared_keys || group->model->columns.match->nelts
+               ? CM_CLOCK_OLDEST
+               : 0;
+}
+
 /* Give the changed columns CLOCK, the others keep theirs. */
 static void move_clocks(cm_stamp_t *stamp, const cm_stamp_row_t *row,
                         cm_clocks_t *clocks, apr_int64_t clock)
 {
     cm_clocks_t moved = {.clock = clock,
-                         .elsewhere = cm_clocks_elsewhere(clocks)};
+                         .elsewhere = known_elsewhere(row->group, clocks)};
     const cm_table_t *table = row->group->table;
     int i;
 
@@ -470,7 +483,7 @@ static void stamp_state(cm_stamp_t *stamp, cm_stamp_row_t *row,
                         cm_mapping_t *mapping)
 {
     if (!mapping->clocks.clock) {
-        mapping->clocks.clock = 1;
+        mapping->clocks.clock = CM_CLOCK_OLDEST;
         touch(stamp, mapping);
     }
     renew(stamp, row, mapping);

@@ -27,6 +27,10 @@ typedef struct cm_clocks_t {
  * records it is number 0. */
 #define CM_CLOCKS_ELSEWHERE "\x1f"
 
+/* That of records that were there before Communicator: older than any change.
+ */
+#define CM_CLOCK_OLDEST 1
+
 /* No clock is greater (the year 38,000): a peer that sent one could make a
  * record unchangeable. */
 #define CM_CLOCK_MAX (APR_INT64_C(1) << 60)

@@ -92,6 +92,39 @@ static void test_all(cm_store_t *store, apr_pool_t *pool)
            database_of(store));
 }
 
+/* Another node may have made the same record. */
+static void test_made_twice(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+
+    change(node, "INSERT INTO tags (name) VALUES ('x')", pool);
+    change(node, "DELETE FROM tags", pool);
+    is_int(known_elsewhere(node, pool), CM_CLOCK_OLDEST,
+           "%s: a shared key is deleted where it was made: nothing elsewhere is"
+           " known",
+           database_of(store));
+    change(node, "INSERT INTO posts (title) VALUES ('x')", pool);
+    change(node, "DELETE FROM posts", pool);
+    ok(known_elsewhere(node, pool) > CM_CLOCK_OLDEST,
+       "  a record of this node alone has nothing elsewhere");
+}
+
+static void test_matched_twice(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = inbox_node(store, settings, pool);
+
+    APR_ARRAY_PUSH(inbox_model(settings, "author")->columns.match,
+                   const char *) = "name";
+    change(node, "INSERT INTO authors (name) VALUES ('x')", pool);
+    change(node, "DELETE FROM authors", pool);
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM outbound_messages"
+                       " WHERE action = 'delete' AND base LIKE '{%%:1,%%'",
+                       pool),
+           "1", "%s: so it is with match=", database_of(store));
+}
+
 /* A color is here alone, and the peer, which has received it or not, changes
  * the key. */
 static void test_continued(cm_store_t *store, const char *name,
@@ -243,6 +276,8 @@ int main(void)
     apr_initialize();
     database_each("elsewhere", test_elsewhere);
     database_each("all columns", test_all);
+    database_each("made twice", test_made_twice);
+    database_each("made twice, matched", test_matched_twice);
     database_each("continued, known", test_continued_known);
     database_each("continued, not known", test_continued_unknown);
     database_each("lost", test_lost);
