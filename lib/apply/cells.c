@@ -40,6 +40,17 @@ static void owe(cm_run_t *run, cm_effect_t *effect, const cm_entry_t *parent)
     APR_ARRAY_PUSH(effect->owed, const cm_entry_t *) = parent;
 }
 
+/* Note that COLUMN is to refer to the record that continues the one which the
+ * message names. Another node may have deleted that one, and let go of it,
+ * before it hears of the heir: the record is sent again. */
+static void inherit(cm_run_t *run, cm_effect_t *effect,
+                    const cm_column_t *column)
+{
+    if (!effect->inherited)
+        effect->inherited = apr_array_make(run->pool, 1, sizeof(const char *));
+    APR_ARRAY_PUSH(effect->inherited, const char *) = column->name;
+}
+
 /* Set *VALUE to the local id of the parent that ATTRIBUTE refers to. CM_ABSENT:
  * the column is written later, because the parent is still to come in this run.
  * A record that refers to itself need not wait for a key that is known. */
@@ -54,6 +65,8 @@ static cm_error_t *find_parent(cm_value_t *value, cm_run_t *run,
 
     *value = (cm_value_t){.kind = CM_NULL};
     if (parent->found->local_id) {
+        if (parent != cm_directory_parent(run, attribute))
+            inherit(run, effect, column);
         *value = cm_value_of(CM_TEXT, parent->found->local_id);
         return NULL;
     }
@@ -263,7 +276,7 @@ cm_error_t *cm_cells_make(cm_run_t *run, const cm_record_t *record,
     int count = record->table->column_count;
 
     effect->moves = 0;
-    effect->owed = NULL;
+    effect->owed = effect->inherited = NULL;
     effect->cells = apr_pcalloc(run->pool, sizeof(*effect->cells) * count);
     effect->writes = apr_pcalloc(run->pool, count);
     effect->raw =

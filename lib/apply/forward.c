@@ -160,6 +160,19 @@ static const char *changed_text(const cm_republish_t *republish,
     return json->data;
 }
 
+/* Return NAMES (const char *) as a JSON array. */
+static const char *names_text(const apr_array_header_t *names, apr_pool_t *pool)
+{
+    cm_buffer_t *json = cm_buffer_create(64, pool);
+    int i;
+
+    cm_json_write_open(json, NULL, '[');
+    for (i = 0; i < names->nelts; i++)
+        cm_json_write_text(json, NULL, APR_ARRAY_IDX(names, i, const char *));
+    cm_buffer_append(json, "]", 2);
+    return json->data;
+}
+
 /* Return what was known of the peer's values when these columns were decided:
  * column -> clock. The stamp makes it a part of the base. */
 static const char *seen_text(const cm_republish_t *republish, apr_pool_t *pool)
@@ -300,7 +313,7 @@ static void add_republished(publishing_t *publishing,
     };
 
     if (!record->table->model->publishes) {
-        if (!republish->captured && !republish->orphan && !republish->revived)
+        if (republish->columns && !republish->orphan && !republish->revived)
             cm_decided_settle(publishing->settled, publishing->run, record,
                               republish->columns, 0);
         return;
@@ -315,7 +328,11 @@ static void add_republished(publishing_t *publishing,
         if (!message.body.data)
             return;
         message.changed = republish->changed;
-        if (!republish->captured)
+        if (republish->renewed) {
+            message.changed = names_text(republish->renewed, pool);
+            message.clock = 0; /* so only these columns move */
+        }
+        else if (!republish->captured)
             add_decided(publishing, &message, republish, pool);
     }
     cm_append_add(publishing->list, &message);

@@ -115,6 +115,9 @@ typedef struct cm_effect_t {
                     new record */
     apr_array_header_t *owed; /* const cm_entry_t *: parents to which NOT NULL
                                  columns refer only later; NULL: none */
+    apr_array_header_t *inherited; /* const char *: columns that refer to the
+                                      heir of the record that a message names;
+                                      NULL: none */
     const cm_entry_t *dead_parent; /* the deleted record that a NOT NULL column
                                       refers to, or NULL */
     const char *buried_id; /* the local id of a deleted record, or NULL */
@@ -223,6 +226,8 @@ typedef struct cm_republish_t {
     int captured;                /* what was captured of it before messages
                                     wrote it: */
     const char *changed;         /* the columns, as captured; NULL: all */
+    const apr_array_header_t *renewed; /* const char *: columns whose clocks
+                                          move on by one; NULL: none */
 } cm_republish_t;
 
 /* --- check.c --- */

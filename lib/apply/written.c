@@ -134,5 +134,8 @@ void cm_written_note(cm_run_t *run, cm_record_t *record,
                              .orphan = effect->dead_parent != NULL};
     else if (meets_filter(run, record, effect))
         cm_forward_state(run, record);
+    if (effect->inherited)
+        APR_ARRAY_PUSH(run->republish, cm_republish_t) =
+            (cm_republish_t){.record = record, .renewed = effect->inherited};
     record->effect = NULL;
 }
