@@ -82,9 +82,15 @@ sub test {
         models => $models);
     my ($from, $to) = $command eq 'push' ? $pair->nodes
       : reverse $pair->nodes;
+    my $late = Communicator::Test::Session->new($from->database);
+    $late->run("begin; insert into events (token) values ('late')");
     my ($pids, @tokens) = start_writers($from);
 
     ok(sync_along($pair, $command, $pids) > 0, 'it ran while they wrote');
+    $pair->sync('what they wrote');
+    $late->run('commit');
+    $late->stop;
+    push @tokens, 'late';
     $pair->sync('the rest');
     my $sql = 'select token from events order by token';
     is_deeply($from->database->rows($sql), [map { [$_] } sort @tokens],
