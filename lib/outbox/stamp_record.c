@@ -513,7 +513,8 @@ static int is_second(const cm_stamp_row_t *row)
 
 /* Return whether ROW deletes the record of MAPPING, which is gone, once more.
  * It does so under one of the names of the record, which is not always that of
- * the mapping: a peer may know no other one. */
+ * the mapping: a peer may know no other one. And it names the record that
+ * continues it, as the first delete did: else its children go with it there. */
 static int names_deleted(const cm_stamp_row_t *row, const cm_mapping_t *mapping)
 {
     return mapping->deleted_at && is_delete(row) && !row->local_id;
@@ -535,6 +536,8 @@ void cm_stamp_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
     }
     if (!names_deleted(row, mapping))
         row->identity = mapping->identity;
+    else if (!row->counterpart.original_id)
+        row->counterpart = mapping->heir;
     if (cm_stamp_record_is_state(row))
         stamp_state(stamp, row, mapping);
     else

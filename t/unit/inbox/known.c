@@ -5,6 +5,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
+#include "outbox/publish.h"
 #include "outbox/stamp.h"
 
 #define HELD "SELECT count(*) FROM posts"
@@ -166,6 +167,31 @@ static void test_continued_unknown(cm_store_t *store, apr_pool_t *pool)
     test_continued(store, "does not know", "1000", pool);
 }
 
+/* The key of a record was changed, and its delete is sent once more. */
+static void test_continued_again(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = tag_node(store, pool);
+    apr_array_header_t *identities =
+        apr_array_make(pool, 1, sizeof(cm_identity_t));
+    const apr_array_header_t *messages;
+    const cm_message_t *message;
+    apr_int64_t count;
+
+    APR_ARRAY_PUSH(identities, cm_identity_t) = (cm_identity_t){"here", "x"};
+    change(node, "INSERT INTO tags (name) VALUES ('x')", pool);
+    change(node, "UPDATE tags SET name = 'y'", pool);
+    database_must(cm_publish_identities(
+        &count, node, cm_settings_model(node->settings, "tag"), identities,
+        pool));
+    database_must(cm_stamp_all(&count, node, pool));
+    messages = inbox_outgoing(node, "there", pool)->messages;
+    message = APR_ARRAY_IDX(messages, messages->nelts - 1, cm_message_t *);
+    is_int(message->action, CM_DELETE, "%s: a delete is sent once more",
+           database_of(store));
+    is_str(message->counterpart.original_id, "y",
+           "  and names the record that continues the deleted one");
+}
+
 /* Return a node where the text of post 7, which the peer does not have, has
  * been changed here. */
 static cm_node_t *changed(cm_store_t *store, cm_conflict_e conflict,
@@ -280,6 +306,7 @@ int main(void)
     database_each("made twice, matched", test_matched_twice);
     database_each("continued, known", test_continued_known);
     database_each("continued, not known", test_continued_unknown);
+    database_each("continued, again", test_continued_again);
     database_each("lost", test_lost);
     database_each("asked", test_asked);
     database_each("received", test_received);
