@@ -550,7 +550,7 @@ static void test_moved_by(cm_store_t *store, const char *first,
                        " WHERE action = 'delete' AND seq > 0 AND (source IS"
                        " NULL OR source <> 'south')",
                        pool),
-           "2", "  which is told that both names have ended");
+           "2", "  which gets the deletes of both names");
     is_str(inbox_value(node,
                        "SELECT count(*) FROM outbound_messages WHERE"
                        " action = 'delete' AND seq > 0 AND refs IS NULL",
