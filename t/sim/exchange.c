@@ -364,8 +364,10 @@ static int is_new_decision(sim_world_t *world, int number,
     return 1;
 }
 
-/* Note that a person has taken a delete, ROW, which a row that refers to the
- * record refuses yet: one decides once more when the others are decided. */
+/* Note that a person has taken what ROW says, and that this cannot be done yet:
+ * a row refers to the record that it deletes; or a unique value of it is still
+ * that of another record, whose own messages wait. One decides once more when
+ * the others are decided. */
 static void note_refused(sim_world_t *world, int number,
                          const cm_parked_row_t *row)
 {
@@ -373,9 +375,14 @@ static void note_refused(sim_world_t *world, int number,
         world->nodes[number].beside,
         apr_psprintf(
             world->step_pool,
-            "SELECT count(*) FROM inbound_messages WHERE processed_at"
-            " IS NULL AND action = 'delete' AND lower(error) LIKE '%%foreign"
-            " key%%' AND peer = '%s' AND id = %" APR_INT64_T_FMT,
+            "SELECT count(*) FROM inbound_messages AS m WHERE processed_at"
+            " IS NULL AND peer = '%s' AND id = %" APR_INT64_T_FMT
+            " AND (action = 'delete' AND lower(error) LIKE '%%foreign key%%'"
+            " OR action <> 'delete' AND (lower(error) LIKE '%%unique%%' OR"
+            " lower(error) LIKE '%%duplicate entry%%') AND EXISTS (SELECT 1"
+            " FROM inbound_messages AS other WHERE other.processed_at IS NULL"
+            " AND other.model = m.model AND (other.origin <> m.origin OR"
+            " other.original_id <> m.original_id)))",
             row->peer, row->message.id),
         world->step_pool);
 

@@ -29,7 +29,7 @@ void sim_exchange_revive(sim_world_t *world, int node);
 typedef enum sim_when_e {
     SIM_WHEN_BUSY, /* while applications go on */
     SIM_WHEN_REST, /* nobody is asked what a person elsewhere has decided */
-    SIM_WHEN_AGAIN /* at rest, too: a foreign key has refused the decision */
+    SIM_WHEN_AGAIN /* at rest, too: the database has refused the decision */
 } sim_when_e;
 
 /* Let a person at NODE decide about the first message that conflict=hold has
