@@ -82,19 +82,17 @@ static cm_error_t *base_of(const char **text, cm_node_t *node,
                            const cm_burial_t *burial, apr_pool_t *pool)
 {
     const cm_clocks_t *clocks = &burial->mapping.clocks;
-    cm_clocks_t base = {clocks->clock, apr_hash_make(pool),
-                        cm_clocks_elsewhere(clocks)};
+    cm_clocks_t base = {.clock = clocks->clock,
+                        .elsewhere = cm_clocks_elsewhere(clocks)};
     const cm_table_t *table;
     int i;
 
     CM_TRY(cm_node_table(&table, node, burial->model, pool));
     for (i = 0; i < table->column_count; i++) {
-        apr_int64_t clock = cm_clocks_of(clocks, table->columns[i].name);
+        const char *name = table->columns[i].name;
 
         if (table->columns[i].carried)
-            apr_hash_set(base.older, table->columns[i].name,
-                         APR_HASH_KEY_STRING,
-                         apr_pmemdup(pool, &clock, sizeof(clock)));
+            cm_clocks_name(&base, name, cm_clocks_of(clocks, name), pool);
     }
     *text = cm_clocks_base(&base, pool);
     return NULL;

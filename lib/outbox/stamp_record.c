@@ -188,19 +188,16 @@ static void read_base(cm_clocks_t *base, const cm_stamp_t *stamp,
                       const cm_stamp_row_t *row, const cm_clocks_t *clocks)
 {
     apr_hash_index_t *at;
-    apr_int64_t *clock;
 
     for (at = apr_hash_first(stamp->pool, changed_columns(row, stamp->pool));
          at; at = apr_hash_next(at)) {
         const char *column = apr_hash_this_key(at);
 
-        if (!is_carried(row->group->table, column))
-            continue;
-        clock = apr_palloc(stamp->pool, sizeof(*clock));
-        *clock = known_until(stamp, row, cm_clocks_of(clocks, column));
-        if (!apr_hash_count(base->older) || *clock > base->clock)
-            base->clock = *clock;
-        apr_hash_set(base->older, column, APR_HASH_KEY_STRING, clock);
+        if (is_carried(row->group->table, column))
+            cm_clocks_name(
+                base, column,
+                known_until(stamp, row, cm_clocks_of(clocks, column)),
+                stamp->pool);
     }
 }
 
@@ -217,9 +214,8 @@ static const char *base_text(const cm_stamp_t *stamp, const cm_stamp_row_t *row,
         base.elsewhere = known_until(stamp, row, cm_clocks_elsewhere(clocks));
     if (!clocks->older && !clocks->elsewhere && !row->seen && !names_heir(row))
         return cm_clocks_base(&base, pool);
-    base.older = apr_hash_make(pool);
     read_base(&base, stamp, row, clocks);
-    if (!apr_hash_count(base.older) || (!row->seen && !names_heir(row)))
+    if (!base.older || (!row->seen && !names_heir(row)))
         return cm_clocks_base(&base, pool);
     if (row->seen)
         add_seen(&base, row->seen, pool);

@@ -380,6 +380,14 @@ apr_int64_t cm_clocks_elsewhere(const cm_clocks_t *clocks)
     return clocks->elsewhere ? clocks->elsewhere : clocks->clock;
 }
 
+void cm_clocks_name(cm_clocks_t *base, const char *column, apr_int64_t clock,
+                    apr_pool_t *pool)
+{
+    if (!base->older || clock > base->clock)
+        base->clock = clock;
+    (void)put(&base->older, column, clock, pool);
+}
+
 const char *cm_clocks_base(const cm_clocks_t *base, apr_pool_t *pool)
 {
     int differ = has_elsewhere(base);

@@ -74,6 +74,11 @@ apr_int64_t cm_clocks_of(const cm_clocks_t *clocks, const char *column);
 /* Return the clock of the columns that are not here. */
 apr_int64_t cm_clocks_elsewhere(const cm_clocks_t *clocks);
 
+/* Name COLUMN in BASE, with the CLOCK that it had: BASE->clock is the newest of
+ * those that are named. */
+void cm_clocks_name(cm_clocks_t *base, const char *column, apr_int64_t clock,
+                    apr_pool_t *pool);
+
 /* Return BASE, which names columns, as it stands in a row: a number, if all
  * clocks are equal; else an object. */
 const char *cm_clocks_base(const cm_clocks_t *base, apr_pool_t *pool);

@@ -297,6 +297,30 @@ static void test_names(cm_store_t *store, apr_pool_t *pool)
            database_of(store));
 }
 
+/* The newest change of that record is of a column that is not here. */
+static void test_names_elsewhere(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = inbox_node(store, settings, pool);
+
+    APR_ARRAY_PUSH(inbox_model(settings, "author")->columns.match,
+                   const char *) = "name";
+    change(node, "INSERT INTO authors (name) VALUES ('one')", pool);
+    (void)inbox_take(node, 0, "[" AUTHOR(1, 3, "one") "]", pool);
+    (void)inbox_take(node, 1,
+                     "[" MESSAGE(2, "author", 3, "update", 9000000000000000,
+                                 TEXT("name", "one") "," TEXT("extra", "e"),
+                                 BASE(1000) ",\"clocks\":{\"name\":1000}") "]",
+                     pool);
+    change(node, "DELETE FROM authors", pool);
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM outbound_messages WHERE"
+                       " action = 'delete' AND base LIKE '%%u001f%%'",
+                       pool),
+           "2", "%s: the delete of each name says what is known elsewhere",
+           database_of(store));
+}
+
 int main(void)
 {
     apr_initialize();
@@ -313,6 +337,7 @@ int main(void)
     database_each("not said", test_not_said);
     database_each("a hub", test_hub);
     database_each("two names", test_names);
+    database_each("two names, elsewhere", test_names_elsewhere);
     apr_terminate();
     return done_testing();
 }
