@@ -101,34 +101,97 @@ static cm_error_t *apply_one_by_one(int *created, cm_attempt_t *attempt,
     return NULL;
 }
 
-/* Apply all at once; with CommunicatorOnError stop only if all can be applied.
- * *CREATED: there are new records, for which parked messages may wait. */
+/* Take from APPLY the messages of the batch that are not applied, and return
+ * them. */
+static apr_array_header_t *take_rest(cm_apply_t *apply, apr_pool_t *pool)
+{
+    apr_array_header_t *rest = apr_array_make(pool, 4, sizeof(cm_message_t *));
+    int i, kept = 0;
+
+    for (i = 0; i < apply->items->nelts; i++) {
+        cm_item_t *item = CM_NTH(apply->items, i, cm_item_t);
+
+        if (item->applied || item->attempts)
+            APR_ARRAY_IDX(apply->items, kept++, cm_item_t *) = item;
+        else
+            APR_ARRAY_PUSH(rest, cm_message_t *) = item->message;
+    }
+    apply->items->nelts = kept;
+    return rest;
+}
+
+/* Apply all of FRESH, in APPLY; *DONE: it was possible. What could not come is
+ * tried again, as if it had been parked: a trigger of the application may have
+ * put back a row that this batch deletes, which is seen only then. */
+static cm_error_t *apply_whole(int *done, int *created, cm_attempt_t *attempt,
+                               cm_apply_t *apply, const cm_fresh_t *fresh,
+                               apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *rest = fresh->messages;
+    int count;
+
+    for (;;) {
+        count = rest->nelts;
+        CM_TRY(add_messages(apply, attempt->arrived, rest, scratch_pool));
+        CM_TRY(cm_apply_run(apply, scratch_pool));
+        *created += apply->created;
+        *done = all_done(apply);
+        if (*done)
+            break;
+        rest = take_rest(apply, scratch_pool);
+        if (rest->nelts == count)
+            return NULL;
+        CM_TRY(cm_attempt_finish(attempt, apply, 1, 0, scratch_pool));
+        apply = cm_attempt_begin(attempt, attempt->pool);
+    }
+    attempt->outcome.parked = apply->had_parked;
+    return cm_attempt_finish(attempt, apply, 1, 0, scratch_pool);
+}
+
+/* CommunicatorOnError stop: apply all at once, but only if all can be applied.
+ */
+static cm_error_t *apply_all_or_stop(int *created, cm_attempt_t *attempt,
+                                     cm_fresh_t *fresh, cm_peer_t *peer,
+                                     apr_pool_t *scratch_pool)
+{
+    const cm_receipt_t receipt = *attempt->receipt;
+    const int altered = receipt.altered->nelts;
+    cm_store_t *store = attempt->node->store;
+    cm_apply_t *apply = cm_attempt_begin(attempt, attempt->pool);
+    int done;
+
+    CM_TRY(cm_transaction_savepoint(store, "batch", scratch_pool));
+    CM_TRY(apply_whole(&done, created, attempt, apply, fresh, scratch_pool));
+    if (!done) {
+        *attempt->receipt = receipt;
+        attempt->receipt->altered->nelts = altered;
+        CM_TRY(cm_transaction_rollback_to(store, "batch", scratch_pool));
+        CM_TRY(apply_one_by_one(created, attempt, fresh, peer, scratch_pool));
+    }
+    return cm_transaction_release(store, "batch", scratch_pool);
+}
+
+/* Apply all at once. *CREATED: there are new records, for which parked messages
+ * may wait. */
 static cm_error_t *apply_fresh(int *created, cm_attempt_t *attempt,
                                cm_fresh_t *fresh, cm_peer_t *peer,
                                apr_pool_t *scratch_pool)
 {
-    const int stop = cm_attempt_stops(attempt);
-    cm_store_t *store = attempt->node->store;
-    cm_apply_t *apply = cm_attempt_begin(attempt, attempt->pool);
+    cm_apply_t *apply;
 
+    *created = 0;
     attempt->outcome.parked = 1;
     if (attempt->mode.singly)
         return apply_one_by_one(created, attempt, fresh, peer, scratch_pool);
-    if (stop)
-        CM_TRY(cm_transaction_savepoint(store, "batch", scratch_pool));
+    if (cm_attempt_stops(attempt))
+        return apply_all_or_stop(created, attempt, fresh, peer, scratch_pool);
+    apply = cm_attempt_begin(attempt, attempt->pool);
     CM_TRY(
         add_messages(apply, attempt->arrived, fresh->messages, scratch_pool));
     CM_TRY(cm_apply_run(apply, scratch_pool));
     *created = apply->created;
-    if (stop && !all_done(apply)) {
-        CM_TRY(cm_transaction_rollback_to(store, "batch", scratch_pool));
-        CM_TRY(apply_one_by_one(created, attempt, fresh, peer, scratch_pool));
-    }
-    else {
-        attempt->outcome.parked = apply->had_parked || !all_done(apply);
-        CM_TRY(cm_attempt_finish(attempt, apply, 1, 0, scratch_pool));
-    }
-    return stop ? cm_transaction_release(store, "batch", scratch_pool) : NULL;
+    attempt->outcome.parked = apply->had_parked || !all_done(apply);
+    return cm_attempt_finish(attempt, apply, 1, 0, scratch_pool);
 }
 
 /* Find which messages of the batch are new here, and, when it is applied in
