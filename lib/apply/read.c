@@ -9,6 +9,7 @@
 #include "record/captured.h"
 #include "record/cast.h"
 #include "record/reference.h"
+#include "outbox/missing.h"
 #include "outbox/spelled.h"
 
 /* Return SIZE zero bytes, which all share. */
@@ -340,14 +341,37 @@ static void name_references(cm_run_t *run, const cm_record_t *record,
     }
 }
 
+/* Find the mappings of the records of MODEL that the references lead to. One
+ * that still holds the former key of a record leads to that one, as the peers
+ * know it: it follows later. */
+static cm_error_t *find_named(apr_hash_t **found, cm_run_t *run,
+                              const cm_model_t *model, const naming_t *naming)
+{
+    const apr_array_header_t *ids = naming->local_ids->ids;
+    apr_array_header_t *missing =
+        apr_array_make(run->pool, 4, sizeof(const char *));
+    apr_hash_t *heirs;
+    int i;
+
+    CM_TRY(cm_spelled_mappings(found, run->node, model, ids, run->pool));
+    for (i = 0; i < ids->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(ids, i, const char *);
+
+        if (!apr_hash_get(*found, id, APR_HASH_KEY_STRING))
+            APR_ARRAY_PUSH(missing, const char *) = id;
+    }
+    CM_TRY(cm_missing_heirs(&heirs, run->node, model, missing, run->pool));
+    *found = apr_hash_overlay(run->pool, *found, heirs);
+    return NULL;
+}
+
 static cm_error_t *name_model(cm_run_t *run, const cm_model_t *model,
                               const naming_t *naming)
 {
     apr_hash_t *found;
     int i;
 
-    CM_TRY(cm_spelled_mappings(&found, run->node, model, naming->local_ids->ids,
-                               run->pool));
+    CM_TRY(find_named(&found, run, model, naming));
     for (i = 0; i < naming->fields->nelts; i++) {
         cm_field_t *field = CM_NTH(naming->fields, i, cm_field_t);
         const cm_mapping_t *mapping =

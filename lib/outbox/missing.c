@@ -240,6 +240,57 @@ cm_error_t *cm_missing_note_heirs(cm_node_t *node, const cm_model_t *model,
     return NULL;
 }
 
+/* Read the notes about LOCAL_IDS: *KEYS: former key -> new one. */
+static cm_error_t *read_heirs(apr_hash_t **keys, cm_node_t *node,
+                              const cm_model_t *model,
+                              const apr_array_header_t *local_ids,
+                              apr_pool_t *pool)
+{
+    cm_rows_t *rows;
+    int i;
+
+    *keys = apr_hash_make(pool);
+    CM_TRY(cm_bulk_select(&rows, node->store, "t.local_record_id, t.heir_id",
+                          list_rows(model, local_ids, pool),
+                          "t.heir_id IS NOT NULL", 0, pool));
+    for (i = 0; i < rows->count; i++)
+        if (strcmp(cm_cell_text(rows, i, 1), TAKEN))
+            apr_hash_set(*keys, cm_cell_text(rows, i, 0), APR_HASH_KEY_STRING,
+                         cm_cell_text(rows, i, 1));
+    return NULL;
+}
+
+cm_error_t *cm_missing_heirs(apr_hash_t **heirs, cm_node_t *node,
+                             const cm_model_t *model,
+                             const apr_array_header_t *local_ids,
+                             apr_pool_t *pool)
+{
+    apr_array_header_t *here,
+        *wanted = apr_array_make(pool, 4, sizeof(const char *));
+    apr_hash_t *keys, *found;
+    apr_hash_index_t *at;
+    int i;
+
+    *heirs = apr_hash_make(pool);
+    if (!local_ids->nelts)
+        return NULL;
+    CM_TRY(read_heirs(&keys, node, model, local_ids, pool));
+    if (!apr_hash_count(keys))
+        return NULL;
+    CM_TRY(cm_missing_here(&here, node, model, local_ids, pool));
+    for (i = 0; i < here->nelts; i++)
+        apr_hash_set(keys, APR_ARRAY_IDX(here, i, const char *),
+                     APR_HASH_KEY_STRING, NULL);
+    for (at = apr_hash_first(pool, keys); at; at = apr_hash_next(at))
+        APR_ARRAY_PUSH(wanted, const char *) = apr_hash_this_val(at);
+    CM_TRY(cm_mapping_by_local_id(&found, node, model->type, wanted, pool));
+    for (at = apr_hash_first(pool, keys); at; at = apr_hash_next(at))
+        apr_hash_set(
+            *heirs, apr_hash_this_key(at), APR_HASH_KEY_STRING,
+            apr_hash_get(found, apr_hash_this_val(at), APR_HASH_KEY_STRING));
+    return NULL;
+}
+
 /* Publish the records that refer to MODEL's with LOCAL_IDS. */
 static cm_error_t *publish_children(apr_int64_t *published, cm_node_t *node,
                                     const cm_model_t *model,

@@ -54,6 +54,14 @@ cm_error_t *cm_missing_note_heirs(cm_node_t *node, const cm_model_t *model,
                                   const apr_array_header_t *heirs,
                                   apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* Find the records of MODEL that have given up those of LOCAL_IDS (const char
+ * *) which rows still hold: they are to follow, and refer to these records
+ * until then. *HEIRS: local id -> cm_mapping_t *. */
+cm_error_t *cm_missing_heirs(apr_hash_t **heirs, cm_node_t *node,
+                             const cm_model_t *model,
+                             const apr_array_header_t *local_ids,
+                             apr_pool_t *pool) CM_UNUSED_RESULT;
+
 /* Publish the records that refer to missing ones which are here by now, with
  * unchanged clocks; let rows follow a record that has given up the key which
  * they refer to. *PUBLISHED counts both. What an application has locked is left

@@ -1,4 +1,5 @@
-/* The inbox: references to nothing, references=COLUMN:MODEL?0. */
+/* The inbox: references to nothing, references=COLUMN:MODEL?0; and those that
+ * only seem to be. */
 #include "../inbox.h"
 
 #include <string.h>
@@ -6,6 +7,7 @@
 #include <apr_general.h>
 
 #include "store/dialect.h"
+#include "outbox/missing.h"
 #include "outbox/stamp.h"
 
 /* An author, and a post of it; author_id may not be NULL. */
@@ -82,10 +84,32 @@ static void test_none(cm_store_t *store, apr_pool_t *pool)
            "0", "  and not missed");
 }
 
+/* An author gets another key here, and the post still has the former one. What
+ * comes, of the same clock, is the lesser author: it loses as at the peers. */
+static void test_left_behind(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, inbox_settings(pool), pool);
+    const char *author =
+        "SELECT a.name FROM posts p JOIN authors a ON a.id = p.author_id"
+        " WHERE p.title = 'both'";
+    apr_int64_t count;
+
+    (void)inbox_take(
+        node, 2, "[" AUTHOR(3, 4, "two") "," POST(4, 6, "both", 4) "]", pool);
+    is_str(inbox_value(node, author, pool), "two", "%s: a child of one of two",
+           database_of(store));
+    database_run(store, "UPDATE authors SET id = 77 WHERE name = 'two'");
+    is_int(inbox_take(node, 4, "[" POST(5, 6, "both", 3) "]", pool), 1,
+           "  it comes with the other parent, before it has followed its own");
+    database_must(cm_missing_publish(&count, node, pool));
+    is_str(inbox_value(node, author, pool), "two", "  it has followed");
+}
+
 int main(void)
 {
     apr_initialize();
     database_each("none", test_none);
+    database_each("left behind", test_left_behind);
     apr_terminate();
     return done_testing();
 }
