@@ -47,8 +47,12 @@ void sim_judge_read_discarded(sim_judge_t *judge)
         const sim_discarded_t *given =
             &APR_ARRAY_IDX(discarded, i, sim_discarded_t);
 
-        if (!came_later(judge, given))
-            APR_ARRAY_PUSH(judge->waiting, sim_waiting_t) = given->record;
+        if (came_later(judge, given))
+            continue;
+        APR_ARRAY_PUSH(judge->waiting, sim_waiting_t) = given->record;
+        /* what was discarded may be the name itself */
+        if (judge->world->schema->tables[given->record.table].match >= 0)
+            sim_judge_add_names(judge, given->record.table, given->record.name);
     }
 }
 
@@ -61,7 +65,7 @@ int sim_judge_was_discarded(const sim_judge_t *judge, const sim_event_t *event)
         const sim_waiting_t *record =
             &APR_ARRAY_IDX(discarded, i, sim_discarded_t).record;
 
-        if (record->table == event->table && !strcmp(record->name, event->name))
+        if (sim_judge_is_one(judge, event, record->table, record->name))
             return 1;
     }
     return 0;

@@ -103,8 +103,7 @@ int sim_judge_is_left_elsewhere(const sim_judge_t *judge,
     return 0;
 }
 
-/* Add the names of rows of TABLE that are one with the row NAME. */
-static void add_names(sim_judge_t *judge, int table, const char *name)
+void sim_judge_add_names(sim_judge_t *judge, int table, const char *name)
 {
     const apr_array_header_t *events = judge->world->events;
     int i;
@@ -133,7 +132,7 @@ static void read_restored(sim_judge_t *judge)
                                : NULL;
 
         if (name && is_of_several(judge, event->table, name))
-            add_names(judge, event->table, name);
+            sim_judge_add_names(judge, event->table, name);
     }
 }
 
@@ -148,6 +147,6 @@ void sim_judge_read_unknown(sim_judge_t *judge)
     for (i = 0; i < unknown->nelts; i++) {
         const sim_waiting_t *row = &APR_ARRAY_IDX(unknown, i, sim_waiting_t);
 
-        add_names(judge, row->table, row->name);
+        sim_judge_add_names(judge, row->table, row->name);
     }
 }

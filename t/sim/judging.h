@@ -46,6 +46,10 @@ int sim_judge_has_left(const sim_judge_t *judge, int table, const char *name);
 int sim_judge_is_left_elsewhere(const sim_judge_t *judge,
                                 const sim_event_t *event);
 
+/* Add to what waits the names of rows of TABLE that are one with the row NAME.
+ */
+void sim_judge_add_names(sim_judge_t *judge, int table, const char *name);
+
 /* Add to what waits the rows that nodes may know under other names: names.h. */
 void sim_judge_read_unknown(sim_judge_t *judge);
 
