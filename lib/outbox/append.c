@@ -72,27 +72,47 @@ cm_error_t *cm_append_copy(cm_node_t *node, apr_int64_t seq, apr_int64_t copy,
         NULL, 0, scratch_pool);
 }
 
+/* Return the SQL of a query, names, for the identities of the deleted records
+ * of MODEL in the table RECORDS: all names of each. */
+static const char *names_query(const cm_model_t *model, const char *records,
+                               const char *last, apr_pool_t *pool)
+{
+    const char *aliases = apr_pstrcat(
+        pool, " UNION SELECT a.origin, a.original_id FROM ", records,
+        " AS a JOIN names AS n ON a.same_id = n.original_id"
+        " AND a.same_origin = n.origin"
+        " WHERE coalesce(a.deleted_at, 0) = 0",
+        NULL);
+
+    return apr_pstrcat(
+        pool, "WITH RECURSIVE names AS (SELECT origin, original_id FROM ",
+        records, " WHERE deleted_at > 0 AND original_id > %s",
+        last ? " AND original_id <= %s" : "",
+        model->columns.match->nelts ? aliases : "", ")", NULL);
+}
+
 cm_error_t *cm_append_tombstones(cm_node_t *node, const cm_model_t *model,
                                  const char *after, const char *last,
                                  apr_pool_t *scratch_pool)
 {
-    const cm_datum_t arguments[] = {
-        cm_datum_text(model->name),
-        cm_datum_text(delete_body(model, scratch_pool)), cm_datum_text(after),
-        cm_datum_text(last)};
+    cm_datum_t arguments[4];
     const cm_records_t *records;
+    int count = 0;
 
+    arguments[count++] = cm_datum_text(after);
+    if (last)
+        arguments[count++] = cm_datum_text(last);
+    arguments[count++] = cm_datum_text(model->name);
+    arguments[count++] = cm_datum_text(delete_body(model, scratch_pool));
     CM_TRY(cm_node_records(&records, node, model->type, scratch_pool));
     return cm_statement_run(
         NULL, node->store,
         apr_pstrcat(scratch_pool,
                     "INSERT INTO outbound_messages (model, action, body,"
-                    " changed_columns, clock, origin, original_id)"
+                    " changed_columns, clock, origin, original_id) ",
+                    names_query(model, records->table, last, scratch_pool),
                     " SELECT %s, 'delete', %s, '[]', 0, origin, original_id"
-                    " FROM ",
-                    records->table,
-                    " WHERE deleted_at > 0 AND original_id > %s",
-                    last ? " AND original_id <= %s" : "",
-                    " ORDER BY original_id, origin", NULL),
-        arguments, last ? 4 : 3, scratch_pool);
+                    " FROM names ORDER BY original_id, origin",
+                    NULL),
+        arguments, count, scratch_pool);
 }

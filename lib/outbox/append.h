@@ -46,7 +46,8 @@ cm_error_t *cm_append_copy(cm_node_t *node, apr_int64_t seq, apr_int64_t copy,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Insert the deletes of all deleted records of MODEL whose original_id is above
- * AFTER and up to LAST (NULL: to the end), in the open transaction. */
+ * AFTER and up to LAST (NULL: to the end), in the open transaction; with match=
+ * under each of their names. */
 cm_error_t *cm_append_tombstones(cm_node_t *node, const cm_model_t *model,
                                  const char *after, const char *last,
                                  apr_pool_t *scratch_pool) CM_UNUSED_RESULT;

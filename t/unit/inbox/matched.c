@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 
 #include "base/buffer.h"
+#include "outbox/publish.h"
 #include "outbox/read.h"
 #include "outbox/stamp.h"
 #include "outbox/withheld.h"
@@ -346,6 +347,33 @@ static void test_retried_one(cm_store_t *store, apr_pool_t *pool)
            database_of(store));
 }
 
+/* All is published again: the peer may know the record by any of its names. */
+static void test_published(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = deleted_author(store, 0, pool);
+    apr_int64_t published;
+
+    database_run(store, "DELETE FROM outbound_messages");
+    database_must(cm_publish_all(&published, node,
+                                 cm_settings_model(node->settings, "author"),
+                                 NULL, NULL, pool));
+    database_must(cm_stamp_all(&published, node, pool));
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM outbound_messages WHERE origin ="
+                       " 'here' AND action = 'delete'",
+                       pool),
+           "1", "%s: a deleted record is published again", database_of(store));
+    is_str(inbox_value(node,
+                       "SELECT original_id FROM outbound_messages WHERE origin"
+                       " = 'there' AND action = 'delete'",
+                       pool),
+           "3", "  under its other name, too");
+    is_str(inbox_value(node,
+                       "SELECT count(DISTINCT clock) FROM outbound_messages",
+                       pool),
+           "1", "  with one clock");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -360,6 +388,7 @@ int main(void)
     database_each("another name, withheld", test_retried_pair);
     database_each("another name, withheld at a hub", test_retried_hub);
     database_each("both names, withheld", test_retried_one);
+    database_each("both names, published", test_published);
     apr_terminate();
     return done_testing();
 }
