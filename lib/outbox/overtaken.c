@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 
+#include "base/id_set.h"
 #include "store/bulk.h"
 #include "store/dialect.h"
 #include "outbox/missing.h"
@@ -12,6 +13,13 @@
 
 /* Rows of the outbox that are read at a time. */
 #define PAGE 5000
+
+/* A captured update of a record that is gone, or of a row that has its id now:
+ * of what a trigger inserts, PostgreSQL captures an update. */
+typedef struct doubtful_t {
+    const cm_grave_t *grave;
+    cm_datum_t id;
+} doubtful_t;
 
 /* What is looked for. */
 typedef struct search_t {
@@ -21,6 +29,7 @@ typedef struct search_t {
                                      NULL: none */
     cm_bulk_t *overtaken;         /* ids */
     apr_array_header_t *put_back; /* cm_grave_t *: other rows have their ids */
+    apr_array_header_t *doubtful; /* doubtful_t */
     apr_array_header_t *updates;  /* cm_overtaken_t */
     apr_hash_t *listed;           /* key and columns of what is in UPDATES */
     apr_pool_t *result_pool;
@@ -66,9 +75,9 @@ static void list_update(search_t *search, const char *key,
 
 /* Note ROW of ROWS (id, model, local_record_id, action, changed, former) if it
  * is of a record that is looked for. A create says that the application has put
- * the row back: its record is no longer gone. Where a message has brought
- * another record with the key of one that is gone, an update is taken for one
- * of that.
+ * the row back: its record is no longer gone. An update may say so. Where a
+ * message has brought another record with the key of one that is gone, an
+ * update is taken for one of that.
  */
 static void look_at(search_t *search, const cm_rows_t *rows, int row,
                     apr_pool_t *pool)
@@ -87,8 +96,12 @@ static void look_at(search_t *search, const cm_rows_t *rows, int row,
         APR_ARRAY_PUSH(search->put_back, const cm_grave_t *) = grave;
         apr_hash_set(search->gone, key, APR_HASH_KEY_STRING, NULL);
     }
-    else if (grave && (!record || strcmp(action, "update"))) {
+    else if (grave && strcmp(action, "update")) {
         cm_bulk_add(search->overtaken, *cm_cell(rows, row, 0));
+    }
+    else if (grave && !record) {
+        APR_ARRAY_PUSH(search->doubtful, doubtful_t) =
+            (doubtful_t){grave, *cm_cell(rows, row, 0)};
     }
     else if (strcmp(action, "update")) {
         if (!search->reused)
@@ -139,6 +152,67 @@ static cm_error_t *find(search_t *search, cm_node_t *node, apr_pool_t *pool)
     return NULL;
 }
 
+/* Set *HERE to the keys of the doubtful ones that are here: key -> "". */
+static cm_error_t *find_rows(apr_hash_t **here, const search_t *search,
+                             cm_node_t *node, apr_pool_t *pool)
+{
+    apr_hash_t *models = apr_hash_make(pool); /* model -> ids */
+    apr_hash_index_t *at;
+    int i;
+
+    *here = apr_hash_make(pool);
+    for (i = 0; i < search->doubtful->nelts; i++) {
+        const cm_grave_t *grave =
+            APR_ARRAY_IDX(search->doubtful, i, doubtful_t).grave;
+        cm_id_set_t *ids =
+            apr_hash_get(models, &grave->model, sizeof(grave->model));
+
+        if (!ids) {
+            ids = cm_id_set_create(4, pool);
+            apr_hash_set(models, &grave->model, sizeof(grave->model), ids);
+        }
+        cm_id_set_add(ids, grave->local_id);
+    }
+    for (at = apr_hash_first(pool, models); at; at = apr_hash_next(at)) {
+        const cm_model_t *model = *(cm_model_t *const *)apr_hash_this_key(at);
+        const cm_id_set_t *ids = apr_hash_this_val(at);
+        apr_array_header_t *found;
+
+        CM_TRY(cm_missing_here(&found, node, model, ids->ids, pool));
+        for (i = 0; i < found->nelts; i++)
+            apr_hash_set(*here,
+                         cm_overtaken_key(model->name,
+                                          APR_ARRAY_IDX(found, i, const char *),
+                                          pool),
+                         APR_HASH_KEY_STRING, "");
+    }
+    return NULL;
+}
+
+/* A doubtful row is of one that was put back if that is here. */
+static cm_error_t *settle_doubtful(search_t *search, cm_node_t *node,
+                                   apr_pool_t *pool)
+{
+    apr_hash_t *here;
+    int i;
+
+    if (!search->doubtful->nelts)
+        return NULL;
+    CM_TRY(find_rows(&here, search, node, pool));
+    for (i = 0; i < search->doubtful->nelts; i++) {
+        const doubtful_t *row = &APR_ARRAY_IDX(search->doubtful, i, doubtful_t);
+        const char *key = cm_overtaken_key(row->grave->model->name,
+                                           row->grave->local_id, pool);
+
+        if (apr_hash_get(search->gone, key, APR_HASH_KEY_STRING) &&
+            apr_hash_get(here, key, APR_HASH_KEY_STRING))
+            APR_ARRAY_PUSH(search->put_back, const cm_grave_t *) = row->grave;
+        else
+            cm_bulk_add(search->overtaken, row->id);
+    }
+    return NULL;
+}
+
 /* What refers to a row that was put back did not change, but refers to another
  * record now: let it be sent again. */
 static cm_error_t *note_put_back(const search_t *search, cm_node_t *node,
@@ -169,6 +243,7 @@ cm_error_t *cm_overtaken_delete(apr_array_header_t **updates, cm_node_t *node,
         .overtaken =
             cm_bulk_create("outbound_messages", columns, 1, 1, scratch_pool),
         .put_back = apr_array_make(scratch_pool, 0, sizeof(cm_grave_t *)),
+        .doubtful = apr_array_make(scratch_pool, 0, sizeof(doubtful_t)),
         .updates = apr_array_make(result_pool, 0, sizeof(cm_overtaken_t)),
         .listed = apr_hash_make(result_pool),
         .result_pool = result_pool};
@@ -182,6 +257,7 @@ cm_error_t *cm_overtaken_delete(apr_array_header_t **updates, cm_node_t *node,
                        "the application inserted and deleted a record of model "
                        "'%s' while a message brought one with the same key",
                        search.reused);
+    CM_TRY(settle_doubtful(&search, node, scratch_pool));
     CM_TRY(note_put_back(&search, node, scratch_pool));
     if (!cm_bulk_rows(search.overtaken))
         return NULL;

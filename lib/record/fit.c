@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "base/moment.h"
@@ -114,6 +115,24 @@ static int is_set_value(const target_t *target, cm_value_t value)
     return 0;
 }
 
+/* Return whether VALUE is a UUID in one of the forms that databases take: 32
+ * digits, with hyphens between some of them, perhaps in braces. */
+static int is_uuid(cm_value_t value)
+{
+    int in_braces = value.size >= 2 && value.data[0] == '{' &&
+                    value.data[value.size - 1] == '}';
+    apr_size_t i;
+    int digits = 0;
+
+    for (i = in_braces; i < value.size - in_braces; i++) {
+        if (apr_isxdigit(value.data[i]))
+            digits++;
+        else if (value.data[i] != '-')
+            return 0;
+    }
+    return digits == 32;
+}
+
 static cm_error_t *datum_text(cm_datum_t *datum, const target_t *target,
                               cm_value_t value)
 {
@@ -144,6 +163,8 @@ static cm_error_t *datum_text(cm_datum_t *datum, const target_t *target,
     if (!column->loose && !strcmp(column->type, "bit varying") && value.size &&
         !cm_value_is_digits(value, "01"))
         REJECT(target, "holds bits, as a string of the digits 0 and 1");
+    if (!column->loose && !strcasecmp(column->type, "uuid") && !is_uuid(value))
+        REJECT(target, "holds UUIDs only");
     *datum = (cm_datum_t){value.data, value.size, 0};
     return NULL;
 }

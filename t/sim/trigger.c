@@ -87,7 +87,7 @@ void sim_trigger_draw(sim_schema_t *schema)
     for (i = 0; i < schema->count && !schema->plain; i++) {
         node = sim_random_below(&random, schema->nodes);
         if (sim_random_chance(&random, 12) &&
-            schema->databases[node] == SIM_SQLITE &&
+            schema->databases[node] != SIM_MYSQL &&
             can_return(&schema->tables[i], node) &&
             !is_key(schema, &schema->tables[i]))
             schema->tables[i].returns = 1u << node;
@@ -98,11 +98,11 @@ void sim_trigger_draw(sim_schema_t *schema)
 }
 
 /* Put a deleted row back under its key, as another row, once. What it referred
- * to may be gone. */
-static const char *put_back(int node, const sim_table_t *table,
-                            apr_pool_t *pool)
+ * to may be gone. MariaDB lets no trigger change its own table. */
+static void put_back(apr_array_header_t *ddl, const sim_schema_t *schema,
+                     int node, const sim_table_t *table, apr_pool_t *pool)
 {
-    const char *columns = "", *values = "";
+    const char *columns = "", *values = "", *insert;
     int i;
 
     for (i = 0; i < table->count; i++) {
@@ -114,11 +114,26 @@ static const char *put_back(int node, const sim_table_t *table,
         columns = apr_pstrcat(pool, columns, ", ", column->name, NULL);
         values = apr_pstrcat(pool, values, ", old.", column->name, NULL);
     }
-    return apr_psprintf(pool,
-                        "CREATE TRIGGER return_%s AFTER DELETE ON %s"
-                        " WHEN old.tag NOT LIKE '%%+' BEGIN INSERT INTO %s"
-                        " (id, tag%s) VALUES (old.id, old.tag || '+'%s); END",
-                        table->name, table->name, table->name, columns, values);
+    insert = apr_psprintf(
+        pool, "INSERT INTO %s (id, tag%s) VALUES (old.id, old.tag || '+'%s);",
+        table->name, columns, values);
+    if (schema->databases[node] == SIM_PGSQL)
+        APR_ARRAY_PUSH(ddl, const char *) = apr_psprintf(
+            pool,
+            "CREATE FUNCTION return_%s() RETURNS trigger LANGUAGE plpgsql"
+            " AS $$BEGIN %s RETURN NULL; END$$",
+            table->name, insert);
+    APR_ARRAY_PUSH(ddl, const char *) =
+        schema->databases[node] == SIM_PGSQL
+            ? apr_psprintf(pool,
+                           "CREATE TRIGGER return_%s AFTER DELETE ON %s FOR"
+                           " EACH ROW WHEN (old.tag NOT LIKE '%%+')"
+                           " EXECUTE FUNCTION return_%s()",
+                           table->name, table->name, table->name)
+            : apr_psprintf(pool,
+                           "CREATE TRIGGER return_%s AFTER DELETE ON %s WHEN"
+                           " old.tag NOT LIKE '%%+' BEGIN %s END",
+                           table->name, table->name, insert);
 }
 
 /* Count the updates of the rows that rows of TABLE refer to by COLUMN. */
@@ -187,7 +202,7 @@ void sim_trigger_add(apr_array_header_t *ddl, const sim_schema_t *schema,
         if (table->gone)
             continue;
         if (table->returns >> node & 1)
-            APR_ARRAY_PUSH(ddl, const char *) = put_back(node, table, pool);
+            put_back(ddl, schema, node, table, pool);
         if (table->loose)
             add_guards(ddl, table, pool);
         add_counter(ddl, schema, node, table, pool);

@@ -33,6 +33,26 @@ void inbox_tables(cm_store_t *store, apr_pool_t *pool)
                  " color varchar(40))");
 }
 
+void inbox_put_back(cm_store_t *store, const char *table, apr_pool_t *pool)
+{
+    const char *insert = apr_psprintf(
+        pool, "INSERT INTO %s (id, name) VALUES (OLD.id, 'back');", table);
+    const char *body = apr_psprintf(pool, "BEGIN %s END", insert);
+
+    if (cm_dialect_of_store(store)->database == CM_PGSQL) {
+        database_run(
+            store,
+            apr_psprintf(pool,
+                         "CREATE FUNCTION put_back() RETURNS trigger LANGUAGE"
+                         " plpgsql AS $$BEGIN %s RETURN NULL; END$$",
+                         insert));
+        body = "EXECUTE FUNCTION put_back()";
+    }
+    database_run(store,
+                 apr_pstrcat(pool, "CREATE TRIGGER put_back AFTER DELETE ON ",
+                             table, " FOR EACH ROW ", body, NULL));
+}
+
 cm_settings_t *inbox_settings(apr_pool_t *pool)
 {
     cm_settings_t *settings = settings_make(pool);

@@ -12,6 +12,10 @@
 /* Make tables of authors, posts (which refer to each other) and tags. */
 void inbox_tables(cm_store_t *store, apr_pool_t *pool);
 
+/* Let a trigger of the application put each deleted row of TABLE back, with the
+ * name 'back'. MariaDB lets no trigger change its own table. */
+void inbox_put_back(cm_store_t *store, const char *table, apr_pool_t *pool);
+
 /* Return settings for these tables, with the peer "there". */
 cm_settings_t *inbox_settings(apr_pool_t *pool);
 

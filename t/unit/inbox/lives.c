@@ -307,29 +307,6 @@ static void test_counted(cm_store_t *store, apr_pool_t *pool)
     is_int((int)stamped, 1, "%s:   which is sent", database_of(store));
 }
 
-/* The application puts a deleted code back. MariaDB lets no trigger change its
- * own table. */
-static void put_back(cm_store_t *store, apr_pool_t *pool)
-{
-    const char *insert =
-        "INSERT INTO codes (id, name) VALUES (OLD.id, 'back');";
-    const char *body = apr_psprintf(pool, "BEGIN %s END", insert);
-
-    if (cm_dialect_of_store(store)->database == CM_PGSQL) {
-        database_run(
-            store,
-            apr_psprintf(pool,
-                         "CREATE FUNCTION put_back() RETURNS trigger LANGUAGE"
-                         " plpgsql AS $$BEGIN %s RETURN NULL; END$$",
-                         insert));
-        body = "EXECUTE FUNCTION put_back()";
-    }
-    database_run(store, apr_pstrcat(pool,
-                                    "CREATE TRIGGER put_back AFTER DELETE ON"
-                                    " codes FOR EACH ROW ",
-                                    body, NULL));
-}
-
 /* CommunicatorOnError stop: the batch that deletes a code, whose row comes
  * back, uses its key again; and its first message needs a value of that code.
  */
@@ -349,7 +326,7 @@ static void test_put_back(cm_store_t *store, apr_pool_t *pool)
         return;
     node = make_node(store, 1, pool);
     database_run(store, "CREATE UNIQUE INDEX codes_name ON codes (name)");
-    put_back(store, pool);
+    inbox_put_back(store, "codes", pool);
     (void)take(node, "there", 1, "k", "create", "1000", "one", pool);
     ((cm_settings_t *)node->settings)->on_error = CM_ON_ERROR_STOP;
     err = inbox_send(&receipt, node, "there", 1,
@@ -362,6 +339,15 @@ static void test_put_back(cm_store_t *store, apr_pool_t *pool)
     is_int(err ? 0 : receipt->applied, 3, "  each of its messages counts once");
     is_str(inbox_value(node, "SELECT count(*) FROM codes", pool), "2",
            "  and both codes are here");
+    is_str(inbox_value(node, "SELECT name FROM codes WHERE id = 'k'", pool),
+           "back", "  with the value that was put back");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM outbound_messages o JOIN"
+                       " communicator_mappings m ON o.original_id ="
+                       " m.original_id AND o.clock = m.clock WHERE"
+                       " m.local_record_id = 'k' AND o.clock > 3000",
+                       pool),
+           "1", "  which is sent");
 }
 
 int main(void)

@@ -228,9 +228,7 @@ static void test_put_back(cm_store_t *store, apr_pool_t *pool)
     node = inbox_node(store, inbox_settings(pool), pool);
     (void)inbox_take(
         node, 0, "[" AUTHOR(1, 3, "one") "," POST(2, 5, "child", 3) "]", pool);
-    database_run(store, "CREATE TRIGGER back AFTER DELETE ON authors BEGIN"
-                        " INSERT INTO authors (id, name)"
-                        " VALUES (old.id, 'back'); END");
+    inbox_put_back(store, "authors", pool);
     is_int(inbox_take(
                node, 2,
                "[" MESSAGE(3, "author", 3, "delete", 2000, , BASE(1000)) "]",

@@ -210,6 +210,38 @@ static void test_circle(cm_store_t *store, apr_pool_t *pool)
            "2", "  both are about it");
 }
 
+/* What an application writes may be no key at all. */
+static void test_no_key(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = settings_make(pool);
+    const int has_uuid = cm_dialect_of_store(store)->database != CM_MYSQL ||
+                         database_is_mariadb(store, pool);
+    apr_int64_t count;
+    cm_model_t *model;
+    cm_node_t *node;
+    cm_error_t *err;
+
+    settings_add_peer(settings, "there", pool);
+    (void)settings_add_model(settings, "thing", "things", "id", pool);
+    model = settings_add_model(settings, "use", "uses", "id", pool);
+    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
+        (cm_reference_t){.column = "thing_id", .model = "thing"};
+    database_run(store,
+                 apr_pstrcat(pool, "CREATE TABLE things (id ",
+                             has_uuid ? "uuid" : "char(36)",
+                             " NOT NULL PRIMARY KEY, text varchar(40))", NULL));
+    database_run(store, "CREATE TABLE uses (id integer NOT NULL PRIMARY KEY,"
+                        " thing_id varchar(40))");
+    settings_migrate(store, settings, pool);
+    database_must(cm_node_open(&node, settings, store, pool));
+    database_run(store, "INSERT INTO uses VALUES (1, 'whatever')");
+    err = cm_stamp_all(&count, node, pool);
+    is_str(err ? cm_error_text(err, pool) : NULL, NULL,
+           "%s: a reference to 'whatever' is numbered", database_of(store));
+    is_int(inbox_outgoing(node, "there", pool)->messages->nelts, 1,
+           "  and sent");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -219,6 +251,7 @@ int main(void)
     database_each("gem", test_gem);
     database_each("keys", test_keys);
     database_each("circle", test_circle);
+    database_each("no key", test_no_key);
     apr_terminate();
     return done_testing();
 }
