@@ -129,7 +129,7 @@ static void compare(apr_array_header_t *events, const sim_schema_t *schema,
         /* With keys=shared a row is called by its key: REPLACE has put another
          * one there. */
         if (old && !same(old->values[SIM_COLUMNS], row->values[SIM_COLUMNS]))
-            note(events, SIM_EVENT_DELETE, node, row, 0, NULL, NULL);
+            note(events, SIM_EVENT_DELETE, node, old, 0, NULL, NULL);
         for (column = 0; column <= SIM_COLUMNS; column++)
             if (!same(old ? old->values[column] : NULL, row->values[column]))
                 note(events, SIM_EVENT_UPDATE, node, row, column,
