@@ -360,20 +360,15 @@ int sim_judge_is_kept(const sim_judge_t *judge, const char *value)
     return 0;
 }
 
-/* Return whether a node has withheld a message of TABLE. A later change then
- * came in its place, or the record was published, and nobody sees a conflict
- * (docs/convergence.md). With one node of a pair this is an open fault: it may
- * be mended, and then only hubs and two nodes that withhold are excused. Seed
- * 28733420735743 of this generator. */
 const sim_event_t *sim_judge_writer_of(const sim_judge_t *judge,
-                                       const sim_event_t *event,
+                                       const sim_event_t *event, int column,
                                        const char *value)
 {
     const sim_event_t *first = (const sim_event_t *)judge->world->events->elts;
     const sim_event_t *other;
 
     for (other = event - 1; value && *value == 'v' && other >= first; other--)
-        if (other->kind == SIM_EVENT_UPDATE && other->column == event->column &&
+        if (other->kind == SIM_EVENT_UPDATE && other->column == column &&
             other->after && !strcmp(other->after, value) &&
             sim_judge_is_one(judge, other, event->table, event->name))
             return other;
@@ -386,7 +381,7 @@ static int has_replaced(const sim_judge_t *judge, const sim_event_t *event,
                         const sim_event_t *other)
 {
     do {
-        event = sim_judge_writer_of(judge, event, event->before);
+        event = sim_judge_writer_of(judge, event, event->column, event->before);
     } while (event && event != other);
     return event != NULL;
 }

@@ -44,16 +44,17 @@ static int may_have_received(const sim_world_t *world, const sim_event_t *event,
 }
 
 /* Return whether who had VALUE in the column of EVENT at WRITER, a later event,
- * had the value of EVENT before, or another one of the same moment: whoever
- * knew that seems to know this one (docs/convergence.md). */
+ * had the value of EVENT before, or one that another node has written in the
+ * same moment: whoever knew that seems to know this one (docs/convergence.md).
+ * What one node does to a row has different clocks. */
 static int comes_from(const sim_judge_t *judge, const char *value,
                       const sim_event_t *writer, const sim_event_t *event)
 {
     if (!strcmp(value, event->after))
         return 1;
     do {
-        writer = sim_judge_writer_of(judge, writer, value);
-        if (writer && sim_clock_is_coarse())
+        writer = sim_judge_writer_of(judge, writer, event->column, value);
+        if (writer && writer->node != event->node && sim_clock_is_coarse())
             return 1;
         value = writer ? writer->before : NULL;
     } while (writer && writer != event);

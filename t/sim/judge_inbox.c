@@ -357,7 +357,8 @@ static int has_won(const sim_judge_t *judge, const conflict_t *conflict,
 static int was_sent_early(const sim_judge_t *judge, const conflict_t *conflict,
                           const sim_event_t *won)
 {
-    const sim_event_t *lost = sim_judge_writer_of(judge, won, conflict->lost);
+    const sim_event_t *lost =
+        sim_judge_writer_of(judge, won, won->column, conflict->lost);
 
     return lost &&
            sim_judge_may_stay(judge, lost->node,
@@ -378,7 +379,8 @@ static int has_known(const sim_judge_t *judge, const conflict_t *conflict)
         if (!has_won(judge, conflict, won))
             continue;
         while (event && event->before && strcmp(event->before, conflict->lost))
-            event = sim_judge_writer_of(judge, event, event->before);
+            event =
+                sim_judge_writer_of(judge, event, event->column, event->before);
         if (!event || !event->before || was_sent_early(judge, conflict, won))
             return 0;
         known = 1;

@@ -63,10 +63,10 @@ int sim_judge_is_overwritten(const sim_judge_t *judge,
 /* Return whether VALUE stands in communicator_conflicts of some node. */
 int sim_judge_is_kept(const sim_judge_t *judge, const char *value);
 
-/* Return what wrote VALUE, a word (each is given once), before EVENT to the
- * same column of the same row; or NULL. */
+/* Return what wrote VALUE, a word (each is given once), before EVENT to COLUMN
+ * of the same row; or NULL. */
 const sim_event_t *sim_judge_writer_of(const sim_judge_t *judge,
-                                       const sim_event_t *event,
+                                       const sim_event_t *event, int column,
                                        const char *value);
 
 /* Return whether nodes ONE and OTHER both carry COLUMN of TABLE. */

@@ -126,6 +126,49 @@ static void test_matched_twice(cm_store_t *store, apr_pool_t *pool)
            "1", "%s: so it is with match=", database_of(store));
 }
 
+/* A message whose clock, and base, are given to apr_psprintf(). */
+#define AUTHOR_AT(id, action, more, attributes)                                \
+    "[{\"id\":" #id                                                            \
+    ",\"origin\":\"there\",\"original_id\":3,\"action\":\"" action             \
+    "\",\"clock\":%" APR_INT64_T_FMT more                                      \
+    ",\"body\":\"{\\\"author\\\":{" attributes "}}\"}]"
+#define BASE_AT ",\"base\":%" APR_INT64_T_FMT
+
+/* Both nodes have made the author, the peer one microsecond earlier, and the
+ * peer deletes it before it has received the one of this node. Of the same
+ * clock that would seem to be known (docs/convergence.md). */
+static void test_matched_unseen(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_node_t *node = inbox_node(store, settings, pool);
+    apr_int64_t clock;
+
+    APR_ARRAY_PUSH(inbox_model(settings, "author")->columns.match,
+                   const char *) = "name";
+    change(node, "INSERT INTO authors (name, born) VALUES ('x', '2000-01-01')",
+           pool);
+    clock = apr_atoi64(
+        inbox_value(node, "SELECT clock FROM communicator_mappings", pool));
+    (void)inbox_take(node, 0,
+                     apr_psprintf(pool,
+                                  AUTHOR_AT(1, "create", ,
+                                            TEXT("name", "x") "," TEXT(
+                                                "born", "1990-01-01")),
+                                  clock - 1),
+                     pool);
+    (void)inbox_take(
+        node, 1,
+        apr_psprintf(pool, AUTHOR_AT(2, "delete", BASE_AT, ), clock, clock - 1),
+        pool);
+    is_str(inbox_value(node, "SELECT count(*) FROM authors", pool), "0",
+           "%s: match=: a delete by a node that has not received what stands"
+           " here",
+           database_of(store));
+    is_str(
+        inbox_value(node, LOST " WHERE lost_value LIKE '%%2000-01-01%%'", pool),
+        "1", "  that is in communicator_conflicts");
+}
+
 /* A color is here alone, and the peer, which has received it or not, changes
  * the key. */
 static void test_continued(cm_store_t *store, const char *name,
@@ -328,6 +371,7 @@ int main(void)
     database_each("all columns", test_all);
     database_each("made twice", test_made_twice);
     database_each("made twice, matched", test_matched_twice);
+    database_each("made twice, unseen", test_matched_unseen);
     database_each("continued, known", test_continued_known);
     database_each("continued, not known", test_continued_unknown);
     database_each("continued, again", test_continued_again);
