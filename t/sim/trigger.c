@@ -69,7 +69,7 @@ static void draw_counter(sim_schema_t *schema, sim_table_t *table,
         table->returns)
         return;
     for (i = 0; i < schema->nodes; i++)
-        if (schema->databases[i] == SIM_SQLITE && sim_random_chance(random, 70))
+        if (sim_random_chance(random, 70))
             table->counted |= 1u << i;
     memset(column, 0, sizeof(*column));
     apr_snprintf(column->name, sizeof(column->name), "z%d", table->count++);
@@ -97,12 +97,36 @@ void sim_trigger_draw(sim_schema_t *schema)
         draw_counter(schema, &schema->tables[i], &random);
 }
 
+/* Let BODY, statements of the application, run for each row of TABLE behind
+ * WHEN ("AFTER DELETE"), where CONDITION (NULL: always) is true. */
+static void add_trigger(apr_array_header_t *ddl, sim_database_e database,
+                        const char *name, const char *when, const char *table,
+                        const char *condition, const char *body,
+                        apr_pool_t *pool)
+{
+    if (database == SIM_PGSQL) {
+        APR_ARRAY_PUSH(ddl, const char *) = apr_psprintf(
+            pool,
+            "CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN"
+            " %s RETURN NULL; END$$",
+            name, body);
+        body = apr_psprintf(pool, "EXECUTE FUNCTION %s()", name);
+    }
+    else {
+        body = apr_psprintf(pool, "BEGIN %s END", body);
+    }
+    APR_ARRAY_PUSH(ddl, const char *) = apr_pstrcat(
+        pool, "CREATE TRIGGER ", name, " ", when, " ON ", table,
+        " FOR EACH ROW ", condition ? "WHEN (" : "", condition ? condition : "",
+        condition ? ") " : "", body, NULL);
+}
+
 /* Put a deleted row back under its key, as another row, once. What it referred
  * to may be gone. MariaDB lets no trigger change its own table. */
 static void put_back(apr_array_header_t *ddl, const sim_schema_t *schema,
                      int node, const sim_table_t *table, apr_pool_t *pool)
 {
-    const char *columns = "", *values = "", *insert;
+    const char *columns = "", *values = "";
     int i;
 
     for (i = 0; i < table->count; i++) {
@@ -114,42 +138,33 @@ static void put_back(apr_array_header_t *ddl, const sim_schema_t *schema,
         columns = apr_pstrcat(pool, columns, ", ", column->name, NULL);
         values = apr_pstrcat(pool, values, ", old.", column->name, NULL);
     }
-    insert = apr_psprintf(
-        pool, "INSERT INTO %s (id, tag%s) VALUES (old.id, old.tag || '+'%s);",
-        table->name, columns, values);
-    if (schema->databases[node] == SIM_PGSQL)
-        APR_ARRAY_PUSH(ddl, const char *) = apr_psprintf(
-            pool,
-            "CREATE FUNCTION return_%s() RETURNS trigger LANGUAGE plpgsql"
-            " AS $$BEGIN %s RETURN NULL; END$$",
-            table->name, insert);
-    APR_ARRAY_PUSH(ddl, const char *) =
-        schema->databases[node] == SIM_PGSQL
-            ? apr_psprintf(pool,
-                           "CREATE TRIGGER return_%s AFTER DELETE ON %s FOR"
-                           " EACH ROW WHEN (old.tag NOT LIKE '%%+')"
-                           " EXECUTE FUNCTION return_%s()",
-                           table->name, table->name, table->name)
-            : apr_psprintf(pool,
-                           "CREATE TRIGGER return_%s AFTER DELETE ON %s WHEN"
-                           " old.tag NOT LIKE '%%+' BEGIN %s END",
-                           table->name, table->name, insert);
+    add_trigger(ddl, schema->databases[node],
+                apr_pstrcat(pool, "return_", table->name, NULL), "AFTER DELETE",
+                table->name, "old.tag NOT LIKE '%+'",
+                apr_psprintf(pool,
+                             "INSERT INTO %s (id, tag%s) VALUES (old.id,"
+                             " old.tag || '+'%s);",
+                             table->name, columns, values),
+                pool);
 }
 
 /* Count the updates of the rows that rows of TABLE refer to by COLUMN. */
-static const char *count_updates(const sim_schema_t *schema, int node,
-                                 const sim_table_t *table,
-                                 const sim_column_t *column, apr_pool_t *pool)
+static void count_updates(apr_array_header_t *ddl, const sim_schema_t *schema,
+                          int node, const sim_table_t *table,
+                          const sim_column_t *column, apr_pool_t *pool)
 {
     const sim_table_t *parent = &schema->tables[column->parent];
     const char *name = table->columns[table->count - 1].name;
 
-    return apr_psprintf(
-        pool,
-        "CREATE TRIGGER count_%s AFTER UPDATE ON %s BEGIN UPDATE %s SET"
-        " %s = (coalesce(%s, 0) * 2 + %d) %% 10007 WHERE %s = new.%s; END",
-        table->name, parent->name, table->name, name, name, node + 1,
-        column->name, sim_schema_key(parent));
+    add_trigger(ddl, schema->databases[node],
+                apr_pstrcat(pool, "count_", table->name, NULL), "AFTER UPDATE",
+                parent->name, NULL,
+                apr_psprintf(pool,
+                             "UPDATE %s SET %s = (coalesce(%s, 0) * 2 + %d)"
+                             " %% 10007 WHERE %s = new.%s;",
+                             table->name, name, name, node + 1, column->name,
+                             sim_schema_key(parent)),
+                pool);
 }
 
 /* Let the application refuse a second row with the same key, as the index would
@@ -181,14 +196,14 @@ static void add_counter(apr_array_header_t *ddl, const sim_schema_t *schema,
     if (column && sim_schema_has(table, column, node) &&
         !table->columns[table->count - 1].gone &&
         !schema->tables[column->parent].gone)
-        APR_ARRAY_PUSH(ddl, const char *) =
-            count_updates(schema, node, table, column, pool);
+        count_updates(ddl, schema, node, table, column, pool);
     /* Where a table has a trigger, no update goes the fast way. */
     if (!node && table->counted & 1)
-        APR_ARRAY_PUSH(ddl, const char *) = apr_psprintf(
-            pool,
-            "CREATE TRIGGER idle_%s AFTER UPDATE ON %s BEGIN SELECT 1; END",
-            table->name, table->name);
+        add_trigger(ddl, schema->databases[node],
+                    apr_pstrcat(pool, "idle_", table->name, NULL),
+                    "AFTER UPDATE", table->name, NULL,
+                    schema->databases[node] == SIM_SQLITE ? "SELECT 1;" : "",
+                    pool);
 }
 
 void sim_trigger_add(apr_array_header_t *ddl, const sim_schema_t *schema,
