@@ -473,6 +473,23 @@ static void renew(cm_stamp_t *stamp, const cm_stamp_row_t *row,
     }
 }
 
+/* Return the base of a delete that is sent once more, of the record of MAPPING,
+ * which another one continues. What was known of each column when it was
+ * deleted, nobody remembers; but nothing that is later. */
+static const char *base_again(const cm_stamp_t *stamp,
+                              const cm_stamp_row_t *row,
+                              const cm_mapping_t *mapping)
+{
+    const cm_clocks_t clocks = {.clock = mapping->deleted_at};
+    cm_stamp_row_t all = *row;
+    cm_clocks_t base = {.elsewhere = mapping->deleted_at};
+
+    all.changed = NULL;
+    read_base(&base, stamp, &all, &clocks);
+    return base.older ? cm_clocks_text(&base, stamp->pool)
+                      : cm_clocks_base(&clocks, stamp->pool);
+}
+
 /* The present state once more: no clock moves, but those of references that are
  * to be renewed; a record without a clock gets one. */
 static void stamp_state(cm_stamp_t *stamp, cm_stamp_row_t *row,
@@ -485,6 +502,8 @@ static void stamp_state(cm_stamp_t *stamp, cm_stamp_row_t *row,
     renew(stamp, row, mapping);
     row->clock = mapping->clocks.clock;
     row->older = mapping->clocks.older;
+    if (names_heir(row) && mapping->deleted_at)
+        row->base = base_again(stamp, row, mapping);
 }
 
 int cm_stamp_record_is_state(const cm_stamp_row_t *row)

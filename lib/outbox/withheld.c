@@ -468,12 +468,13 @@ typedef struct again_t {
 
 /* Set *IS if nothing has changed the record since: a message that came later
  * must not be overtaken by an earlier one. A record is deleted under each of
- * its names. */
+ * its names, and what peers have changed of it since, changes nothing here. */
 static cm_error_t *is_newest(apr_int64_t *is, const again_t *again,
                              apr_pool_t *pool)
 {
     cm_mapping_t *mapping;
     apr_int64_t clock;
+    int ended;
 
     CM_TRY(cm_statement_number(
         &clock, again->node->store,
@@ -483,9 +484,10 @@ static cm_error_t *is_newest(apr_int64_t *is, const again_t *again,
         NULL, 0, pool));
     CM_TRY(cm_mapping_of_identity(&mapping, again->node, again->model->type,
                                   again->identity, pool));
-    *is = clock && mapping && mapping->clocks.clock == clock &&
-          (!cm_aliases_compare(again->identity, mapping->identity) ||
-           (again->deletes && mapping->deleted_at));
+    ended = again->deletes && mapping && mapping->deleted_at;
+    *is = clock && mapping &&
+          (ended ? mapping->deleted_at : mapping->clocks.clock) == clock &&
+          (ended || !cm_aliases_compare(again->identity, mapping->identity));
     return NULL;
 }
 

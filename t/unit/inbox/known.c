@@ -7,6 +7,7 @@
 
 #include "outbox/publish.h"
 #include "outbox/stamp.h"
+#include "outbox/withheld.h"
 
 #define HELD "SELECT count(*) FROM posts"
 #define LOST "SELECT count(*) FROM communicator_conflicts"
@@ -233,6 +234,43 @@ static void test_continued_again(cm_store_t *store, apr_pool_t *pool)
            database_of(store));
     is_str(message->counterpart.original_id, "y",
            "  and names the record that continues the deleted one");
+    ok(message->base.older &&
+           apr_hash_get(message->base.older, "color", APR_HASH_KEY_STRING),
+       "  and which columns there were");
+    is_int(message->base.clock, message->clocks.clock,
+           "  of which it knew nothing that is later");
+}
+
+/* The peer has not received that a post was deleted, and changes it. */
+static void test_withheld(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    apr_array_header_t *seqs = apr_array_make(pool, 1, sizeof(apr_int64_t));
+    const apr_array_header_t *messages;
+    const cm_message_t *first, *again;
+    apr_int64_t count;
+
+    (void)inbox_take(node, 0, "[" CREATE(1, 7) "]", pool);
+    change(node, "DELETE FROM posts", pool);
+    messages = inbox_outgoing(node, "there", pool)->messages;
+    first = APR_ARRAY_IDX(messages, messages->nelts - 1, cm_message_t *);
+    APR_ARRAY_PUSH(seqs, apr_int64_t) = first->id;
+    database_must(cm_withheld_add(node, "there", seqs, CM_REFUSER_PEER,
+                                  "too large", pool));
+    (void)inbox_take(node, 1,
+                     "[" MESSAGE(2, "post", 7, "update", 9000000000000000,
+                                 TEXT("title", "a7") "," TEXT("extra", "f"),
+                                 BASE(1000) ",\"clocks\":{\"title\":1000}") "]",
+                     pool);
+    database_must(cm_withheld_retry(&count, node, "there", first->id, pool));
+    database_must(cm_stamp_all(&count, node, pool));
+    messages = inbox_outgoing(node, "there", pool)->messages;
+    again = APR_ARRAY_IDX(messages, messages->nelts - 1, cm_message_t *);
+    is_int(again->action, CM_DELETE, "%s: a withheld delete is sent again",
+           database_of(store));
+    ok(again->has_base, "  and says what was known");
+    is_int(cm_clocks_elsewhere(&again->base), 1000, "  by who deleted it");
+    is_int(again->clocks.clock, first->clocks.clock, "  when that was");
 }
 
 /* Return a node where the text of post 7, which the peer does not have, has
@@ -375,6 +413,7 @@ int main(void)
     database_each("continued, known", test_continued_known);
     database_each("continued, not known", test_continued_unknown);
     database_each("continued, again", test_continued_again);
+    database_each("withheld", test_withheld);
     database_each("lost", test_lost);
     database_each("asked", test_asked);
     database_each("received", test_received);
