@@ -41,6 +41,12 @@ cm_bulk_column_t *cm_keys_columns(const cm_table_t *table, int more,
     return columns;
 }
 
+static cm_bulk_t *create_bulk(const cm_table_t *table, apr_pool_t *pool)
+{
+    return cm_bulk_create(table->quoted, cm_keys_columns(table, 0, pool),
+                          table->key_count, table->key_count, pool);
+}
+
 cm_keys_t *cm_keys_create(cm_store_t *store, const cm_table_t *table,
                           apr_pool_t *pool)
 {
@@ -48,8 +54,7 @@ cm_keys_t *cm_keys_create(cm_store_t *store, const cm_table_t *table,
 
     keys->store = store;
     keys->table = table;
-    keys->bulk = cm_bulk_create(table->quoted, cm_keys_columns(table, 0, pool),
-                                table->key_count, table->key_count, pool);
+    keys->bulk = create_bulk(table, pool);
     keys->values = apr_hash_make(pool);
     return keys;
 }
@@ -74,18 +79,92 @@ int cm_keys_add(cm_keys_t *keys, const char *key, const void *value,
     return 1;
 }
 
+/* Return whether the database may refuse to read a key. */
+static int may_refuse(const cm_table_t *table)
+{
+    int i;
+
+    for (i = 0; i < table->key_count; i++)
+        if (table->keys[i]->refuses)
+            return 1;
+    return 0;
+}
+
+/* Select the rows of BULK; *REFUSED: it holds what a type cannot read. The open
+ * transaction goes on. */
+static cm_error_t *try_select(int *refused, cm_rows_t **rows,
+                              const cm_keys_t *keys, const cm_bulk_t *bulk,
+                              const char *wanted, int lock,
+                              apr_pool_t *result_pool)
+{
+    const int is_open = cm_transaction_is_open(keys->store);
+    cm_error_t *err;
+
+    *refused = 0;
+    if (is_open)
+        CM_TRY(cm_transaction_savepoint(keys->store, "keys", result_pool));
+    err = cm_bulk_select(rows, keys->store, wanted, bulk, NULL, lock,
+                         result_pool);
+    *refused = err && err->code == CM_REJECTED;
+    if (err && !*refused)
+        return err;
+    if (!is_open)
+        return NULL;
+    if (*refused)
+        CM_TRY(cm_transaction_rollback_to(keys->store, "keys", result_pool));
+    return cm_transaction_release(keys->store, "keys", result_pool);
+}
+
+/* Set *READABLE to those of KEYS that the types can read, each tried alone. */
+static cm_error_t *find_readable(cm_bulk_t **readable, const cm_keys_t *keys,
+                                 apr_pool_t *pool)
+{
+    const cm_table_t *table = keys->table;
+    cm_datum_t *cells = apr_palloc(pool, table->key_count * sizeof(*cells));
+    apr_hash_index_t *at;
+
+    *readable = create_bulk(table, pool);
+    for (at = apr_hash_first(pool, keys->values); at; at = apr_hash_next(at)) {
+        cm_bulk_t *one = create_bulk(table, pool);
+        cm_rows_t *rows;
+        int refused, i;
+
+        if (!cm_keys_cells(cells, table, apr_hash_this_key(at),
+                           cm_dialect_of_store(keys->store), pool))
+            continue;
+        for (i = 0; i < table->key_count; i++)
+            cm_bulk_add(one, cells[i]);
+        CM_TRY(try_select(&refused, &rows, keys, one, "1", 0, pool));
+        for (i = 0; i < table->key_count && !refused; i++)
+            cm_bulk_add(*readable, cells[i]);
+    }
+    return NULL;
+}
+
 cm_error_t *cm_keys_select(cm_rows_t **rows, const cm_keys_t *keys,
                            const char *expressions, int lock,
                            apr_pool_t *result_pool)
 {
     const char *wanted = keys->table->key_text;
+    cm_bulk_t *bulk = keys->bulk;
+    int refused = 0;
 
     *rows = apr_pcalloc(result_pool, sizeof(**rows));
-    if (!cm_bulk_rows(keys->bulk))
+    if (!cm_bulk_rows(bulk))
         return NULL;
     if (expressions)
-        wanted = apr_pstrcat(keys->bulk->pool, wanted, ", ", expressions, NULL);
-    return cm_bulk_select(rows, keys->store, wanted, keys->bulk, NULL, lock,
+        wanted = apr_pstrcat(bulk->pool, wanted, ", ", expressions, NULL);
+    if (may_refuse(keys->table)) {
+        CM_TRY(
+            try_select(&refused, rows, keys, bulk, wanted, lock, result_pool));
+        if (!refused)
+            return NULL;
+        *rows = apr_pcalloc(result_pool, sizeof(**rows));
+        CM_TRY(find_readable(&bulk, keys, result_pool));
+        if (!cm_bulk_rows(bulk))
+            return NULL;
+    }
+    return cm_bulk_select(rows, keys->store, wanted, bulk, NULL, lock,
                           result_pool);
 }
 

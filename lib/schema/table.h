@@ -45,6 +45,7 @@ typedef struct cm_column_t {
     int has_default; /* or the database makes the value itself */
     int on_update;   /* MariaDB: an UPDATE that does not set it changes it */
     int rewrites;    /* PostgreSQL: text may come back in another form */
+    int refuses;     /* PostgreSQL: not every text can be compared with it */
     int generated;   /* computed: Communicator never writes it */
     const char *reference;              /* model that it refers to, or NULL */
     const struct cm_column_t *named_by; /* the column that names the model that

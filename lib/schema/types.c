@@ -68,4 +68,5 @@ void cm_types_classify(cm_column_t *column, const char *base,
         classify_bits(column);
     }
     column->rewrites = types->is_rewritten && types->is_rewritten(column, base);
+    column->refuses = types->may_refuse && types->may_refuse(column, base);
 }

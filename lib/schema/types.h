@@ -24,6 +24,10 @@ typedef struct cm_types_t {
      * is its type without length. NULL: never. */
     int (*is_rewritten)(const cm_column_t *column, const char *base);
 
+    /* Whether the database may refuse to read a text as a value of COLUMN, for
+     * a reason that cm_fit_value() does not know. NULL: never. */
+    int (*may_refuse)(const cm_column_t *column, const char *base);
+
     /* Return SQL of the raw form of COLUMN of the row "t": the text of a JSON
      * value, or a value for JSON_OBJECT(), as the dialect's captures_text
      * says. */

@@ -27,6 +27,14 @@ static const cm_type_t types[] = {
     {NULL, CM_CLASS_TEXT, 0},
 };
 
+static int is_one_of(const char *base, const char *const *list)
+{
+    for (; *list; list++)
+        if (!strcmp(base, *list))
+            return 1;
+    return 0;
+}
+
 /* Whether text may come back in another form: an interval, an array, an
  * address. */
 static int is_rewritten(const cm_column_t *column, const char *base)
@@ -34,14 +42,19 @@ static int is_rewritten(const cm_column_t *column, const char *base)
     static const char *const exact[] = {"text", "varchar", "bpchar", "uuid",
                                         "name", "char",    "bit",    "varbit",
                                         "",     NULL};
-    int i;
 
-    if (column->value_class != CM_CLASS_TEXT)
-        return 0;
-    for (i = 0; exact[i]; i++)
-        if (!strcmp(base, exact[i]))
-            return 0;
-    return 1;
+    return column->value_class == CM_CLASS_TEXT && !is_one_of(base, exact);
+}
+
+/* Whether the type reads not every text that cm_fit_value() lets pass: an enum,
+ * an address. */
+static int may_refuse(const cm_column_t *column, const char *base)
+{
+    static const char *const any[] = {"text", "varchar", "bpchar", "uuid",
+                                      "name", "bit",     "varbit", NULL};
+
+    return column->value_class == CM_CLASS_TEXT && !is_one_of(base, any) &&
+           !strstr(column->type, "citext");
 }
 
 /* to_json() knows the value's type. What it does not know, and what it would
@@ -119,6 +132,7 @@ static const char *differs(const cm_column_t *column, const char *before,
 const cm_types_t cm_types_pgsql = {
     .list = types,
     .is_rewritten = is_rewritten,
+    .may_refuse = may_refuse,
     .raw = raw,
     .key = key,
     .differs = differs,

@@ -210,12 +210,12 @@ static void test_circle(cm_store_t *store, apr_pool_t *pool)
            "2", "  both are about it");
 }
 
-/* What an application writes may be no key at all. */
-static void test_no_key(cm_store_t *store, apr_pool_t *pool)
+/* What an application writes may be no key at all, where keys are of TYPE, such
+ * as KEY. */
+static void test_no_key(cm_store_t *store, const char *type, const char *key,
+                        apr_pool_t *pool)
 {
     cm_settings_t *settings = settings_make(pool);
-    const int has_uuid = cm_dialect_of_store(store)->database != CM_MYSQL ||
-                         database_is_mariadb(store, pool);
     apr_int64_t count;
     cm_model_t *model;
     cm_node_t *node;
@@ -226,20 +226,50 @@ static void test_no_key(cm_store_t *store, apr_pool_t *pool)
     model = settings_add_model(settings, "use", "uses", "id", pool);
     APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
         (cm_reference_t){.column = "thing_id", .model = "thing"};
-    database_run(store,
-                 apr_pstrcat(pool, "CREATE TABLE things (id ",
-                             has_uuid ? "uuid" : "char(36)",
-                             " NOT NULL PRIMARY KEY, text varchar(40))", NULL));
+    database_run(store, apr_pstrcat(pool, "CREATE TABLE things (id ", type,
+                                    " NOT NULL PRIMARY KEY)", NULL));
     database_run(store, "CREATE TABLE uses (id integer NOT NULL PRIMARY KEY,"
                         " thing_id varchar(40))");
     settings_migrate(store, settings, pool);
     database_must(cm_node_open(&node, settings, store, pool));
+    database_run(store, apr_pstrcat(pool, "INSERT INTO things VALUES ('", key,
+                                    "')", NULL));
     database_run(store, "INSERT INTO uses VALUES (1, 'whatever')");
+    database_run(store, apr_pstrcat(pool, "INSERT INTO uses VALUES (2, '", key,
+                                    "')", NULL));
     err = cm_stamp_all(&count, node, pool);
     is_str(err ? cm_error_text(err, pool) : NULL, NULL,
-           "%s: a reference to 'whatever' is numbered", database_of(store));
-    is_int(inbox_outgoing(node, "there", pool)->messages->nelts, 1,
+           "%s: a reference to 'whatever' is numbered, keys are of %s",
+           database_of(store), type);
+    is_int(inbox_outgoing(node, "there", pool)->messages->nelts, 3,
            "  and sent");
+}
+
+static void test_no_text(cm_store_t *store, apr_pool_t *pool)
+{
+    test_no_key(store, "varchar(40)", "k", pool);
+}
+
+static void test_no_uuid(cm_store_t *store, apr_pool_t *pool)
+{
+    if (cm_dialect_of_store(store)->database != CM_MYSQL ||
+        database_is_mariadb(store, pool))
+        test_no_key(store, "uuid", "123e4567-e89b-12d3-a456-426614174000",
+                    pool);
+}
+
+static void test_no_address(cm_store_t *store, apr_pool_t *pool)
+{
+    if (cm_dialect_of_store(store)->database == CM_PGSQL)
+        test_no_key(store, "inet", "10.0.0.1", pool);
+}
+
+static void test_no_enum(cm_store_t *store, apr_pool_t *pool)
+{
+    if (cm_dialect_of_store(store)->database != CM_PGSQL)
+        return;
+    database_run(store, "CREATE TYPE kinds AS ENUM ('k', 'l')");
+    test_no_key(store, "kinds", "k", pool);
 }
 
 int main(void)
@@ -251,7 +281,10 @@ int main(void)
     database_each("gem", test_gem);
     database_each("keys", test_keys);
     database_each("circle", test_circle);
-    database_each("no key", test_no_key);
+    database_each("no text", test_no_text);
+    database_each("no uuid", test_no_uuid);
+    database_each("no address", test_no_address);
+    database_each("no enum", test_no_enum);
     apr_terminate();
     return done_testing();
 }
