@@ -169,11 +169,13 @@ static int may_conflict(const cm_record_t *record, const cm_message_t *message)
 
     for (i = 0; message->has_base && i < table->column_count; i++) {
         const char *name = table->columns[i].name;
+        const apr_int64_t here = cm_clocks_of(clocks, name);
 
         if (table->columns[i].carried &&
             (message->action == CM_DELETE ||
              cm_sender_changed(message, name)) &&
-            cm_clocks_of(clocks, name) > cm_sender_base(message, name))
+            (here > cm_sender_base(message, name) ||
+             cm_sender_skipped(message, table, name, here)))
             return 1;
     }
     return 0;

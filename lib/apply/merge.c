@@ -197,12 +197,14 @@ static int is_unknown_there(const merging_t *at, const cm_message_t *message,
                             int i)
 {
     const cm_field_t *here = &at->effect->state->fields[i];
-    const apr_int64_t base =
-        cm_sender_base(message, at->record->table->columns[i].name);
+    const cm_table_t *table = at->record->table;
+    const char *name = table->columns[i].name;
+    const apr_int64_t base = cm_sender_base(message, name);
     const int is_kept = at->record->match == CM_MATCH_FOUND && !here->clock;
 
     return here->value.kind != CM_ABSENT &&
-           (here->clock > base || is_kept || is_upheld(at, message, i)) &&
+           (here->clock > base || is_kept || is_upheld(at, message, i) ||
+            cm_sender_skipped(message, table, name, here->clock)) &&
            !cm_decided_is_theirs(at->record, at->effect, message, i, base);
 }
 

@@ -23,6 +23,20 @@ apr_int64_t cm_sender_base(const cm_message_t *message, const char *column)
                                         : 0;
 }
 
+int cm_sender_skipped(const cm_message_t *message, const cm_table_t *table,
+                      const char *column, apr_int64_t here)
+{
+    const apr_int64_t *base = &message->base.clock;
+
+    if (!message->has_base || message->action != CM_DELETE ||
+        !table->model->columns.match->nelts)
+        return 0;
+    /* of columns that it does not name it may have known older changes only */
+    if (message->base.older)
+        base = apr_hash_get(message->base.older, column, APR_HASH_KEY_STRING);
+    return base && *base > here;
+}
+
 apr_int64_t cm_sender_elsewhere(const cm_message_t *message,
                                 const cm_table_t *table)
 {

@@ -87,6 +87,14 @@ int cm_sender_changed(const cm_message_t *message, const char *column);
  * deleted the record. */
 apr_int64_t cm_sender_base(const cm_message_t *message, const char *column);
 
+/* Return whether whoever made MESSAGE, a delete of a record of TABLE, knew a
+ * newer value of COLUMN than the one HERE (its clock), and has not sent that
+ * under the name which MESSAGE gives the record. A record that match= finds has
+ * several names: under another one the value came to a record that had been
+ * deleted here. So it does not say what was known of the value here. */
+int cm_sender_skipped(const cm_message_t *message, const cm_table_t *table,
+                      const char *column, apr_int64_t here);
+
 /* Return the clock of the newest change in MESSAGE of a column that TABLE does
  * not have; 0: it brings none. */
 apr_int64_t cm_sender_elsewhere(const cm_message_t *message,

@@ -170,6 +170,118 @@ static void test_matched_unseen(cm_store_t *store, apr_pool_t *pool)
         "1", "  that is in communicator_conflicts");
 }
 
+/* Return a node where an author is, changed or made here, of clock *CLOCK. */
+static cm_node_t *born_node(apr_int64_t *clock, cm_store_t *store,
+                            const char *first, cm_conflict_e conflict,
+                            apr_pool_t *pool)
+{
+    cm_settings_t *settings = inbox_settings(pool);
+    cm_model_t *author = inbox_model(settings, "author");
+    cm_node_t *node = inbox_node(store, settings, pool);
+
+    author->conflict = conflict;
+    APR_ARRAY_PUSH(author->columns.match, const char *) = "name";
+    if (first)
+        (void)inbox_take(node, 0, first, pool);
+    change(node,
+           first ? "UPDATE authors SET born = '2000-01-01'"
+                 : "INSERT INTO authors (name, born) VALUES ('x', "
+                   "'2000-01-01')",
+           pool);
+    *clock = apr_atoi64(inbox_value(
+        node, "SELECT max(clock) FROM communicator_mappings", pool));
+    return node;
+}
+
+/* The peer deletes the author, of which it had another, newer, date of birth.
+ */
+#define GONE(id)                                                               \
+    "[{\"id\":" #id ",\"origin\":\"there\",\"original_id\":3,"                 \
+    "\"action\":\"delete\",\"clock\":%" APR_INT64_T_FMT                        \
+    ",\"base\":{\"\\u001f\":1,\"name\":1000,\"born\":%" APR_INT64_T_FMT        \
+    "},\"body\":\"{\\\"author\\\":{}}\"}]"
+#define BORN LOST " WHERE lost_value LIKE '%%2000-01-01%%'"
+
+/* What the peer changed last came under another name, to a record that had been
+ * deleted: it did not know the author here, though that is older. */
+static void test_other_name(cm_store_t *store, const char *first,
+                            apr_pool_t *pool)
+{
+    apr_int64_t clock;
+    cm_node_t *node = born_node(&clock, store, first, CM_CONFLICT_NEWEST, pool);
+
+    if (!first)
+        (void)inbox_take(node, 0, "[" AUTHOR(1, 3, "x") "]", pool);
+    (void)inbox_take(node, 1, apr_psprintf(pool, GONE(2), clock, clock + 9),
+                     pool);
+    is_str(inbox_value(node, "SELECT count(*) FROM authors", pool), "0",
+           "%s: a delete by a node that has changed the record under another"
+           " name",
+           database_of(store));
+    is_str(inbox_value(node, BORN, pool), "1",
+           "  what stood here is in communicator_conflicts");
+}
+
+static void test_other_name_ours(cm_store_t *store, apr_pool_t *pool)
+{
+    test_other_name(store, NULL, pool);
+}
+
+static void test_other_name_theirs(cm_store_t *store, apr_pool_t *pool)
+{
+    test_other_name(store, "[" AUTHOR(1, 3, "x") "]", pool);
+}
+
+static void test_other_name_held(cm_store_t *store, apr_pool_t *pool)
+{
+    apr_int64_t clock;
+    cm_node_t *node = born_node(&clock, store, "[" AUTHOR(1, 3, "x") "]",
+                                CM_CONFLICT_HOLD, pool);
+
+    (void)inbox_take(node, 1, apr_psprintf(pool, GONE(2), clock, clock + 9),
+                     pool);
+    is_str(inbox_value(node, "SELECT count(*) FROM authors", pool), "1",
+           "%s: conflict=hold: a person is asked", database_of(store));
+}
+
+/* All columns had been changed at once. */
+static void test_other_name_all(cm_store_t *store, apr_pool_t *pool)
+{
+    apr_int64_t clock;
+    cm_node_t *node = born_node(&clock, store, NULL, CM_CONFLICT_NEWEST, pool);
+
+    (void)inbox_take(node, 0, "[" AUTHOR(1, 3, "x") "]", pool);
+    (void)inbox_take(
+        node, 1,
+        apr_psprintf(pool, AUTHOR_AT(2, "delete", BASE_AT, ), clock, clock + 9),
+        pool);
+    is_str(inbox_value(node, BORN, pool), "1",
+           "%s: where all that the peer had was newer", database_of(store));
+}
+
+/* The change has come under this name: what stood here was known. */
+static void test_same_name(cm_store_t *store, apr_pool_t *pool)
+{
+    apr_int64_t clock;
+    cm_node_t *node = born_node(&clock, store, "[" AUTHOR(1, 3, "x") "]",
+                                CM_CONFLICT_HOLD, pool);
+
+    (void)inbox_take(
+        node, 1,
+        apr_psprintf(
+            pool,
+            AUTHOR_AT(2, "update", ",\"clocks\":{\"name\":1000}" BASE_AT,
+                      TEXT("name", "x") "," TEXT("born", "1990-01-01")),
+            clock + 9, clock),
+        pool);
+    (void)inbox_take(node, 2,
+                     apr_psprintf(pool, GONE(3), clock + 10, clock + 9), pool);
+    is_str(inbox_value(node, "SELECT count(*) FROM authors", pool), "0",
+           "%s: conflict=hold: nobody is asked about what was known",
+           database_of(store));
+    is_str(inbox_value(node, LOST, pool), "0", "  that has not lost");
+}
+
 /* A color is here alone, and the peer, which has received it or not, changes
  * the key. */
 static void test_continued(cm_store_t *store, const char *name,
@@ -410,6 +522,11 @@ int main(void)
     database_each("made twice", test_made_twice);
     database_each("made twice, matched", test_matched_twice);
     database_each("made twice, unseen", test_matched_unseen);
+    database_each("another name", test_other_name_ours);
+    database_each("another name, theirs", test_other_name_theirs);
+    database_each("another name, all", test_other_name_all);
+    database_each("another name, held", test_other_name_held);
+    database_each("the same name", test_same_name);
     database_each("continued, known", test_continued_known);
     database_each("continued, not known", test_continued_unknown);
     database_each("continued, again", test_continued_again);
