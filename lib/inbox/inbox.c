@@ -292,6 +292,9 @@ static cm_error_t *apply_batch(cm_attempt_t *attempt, apr_pool_t *scratch_pool)
     peer->received = attempt->receipt->received = fresh->received;
     peer->held = fresh->held;
     peer->received_clock = fresh->held_clock;
+    /* Without a clock it proves nothing, but it is no gem's count. */
+    if (!attempt->gem && !peer->held)
+        peer->held = peer->received;
     note_contact(peer, attempt->batch);
     return cm_peer_save(attempt->node, peer, scratch_pool);
 }

@@ -130,6 +130,32 @@ static apr_int64_t holds(const cm_claim_t *claim)
                                                 : claim->received;
 }
 
+/* Return whether CLAIM is of a peer that has met this database, and has
+ * numbers of it, though this database knows nothing of PEER: it was restored to
+ * before they met. A message that the peer holds would prove it. */
+static int is_forgotten(const cm_claim_t *claim, const cm_peer_t *peer)
+{
+    return claim->known_epoch && holds(claim) > 0 && !claim->held &&
+           !claim->counts && !peer->epoch && !peer->last_push_at &&
+           !peer->last_pull_at && !peer->confirmed && !peer->has_received;
+}
+
+static cm_error_t *check_forgotten(const cm_claim_t *claim,
+                                   const cm_node_t *node, const cm_peer_t *peer,
+                                   apr_pool_t *pool)
+{
+    const char *us = node->settings->name;
+
+    if (!is_forgotten(claim, peer))
+        return NULL;
+    return way_out(
+        CM_FAIL(pool, CM_EPOCH,
+                "'%s' has the numbers of '%s' up to %" APR_INT64_T_FMT
+                ", which has never met it",
+                peer->name, us, holds(claim)),
+        us, peer->name, pool);
+}
+
 /* No peer can hold a message that was never written. */
 static cm_error_t *check_numbers(const cm_claim_t *claim, const cm_node_t *node,
                                  const cm_peer_t *peer, apr_int64_t last_seq,
@@ -158,6 +184,7 @@ static cm_error_t *check_all(cm_claim_t *claim, cm_node_t *node,
     claim->proved = 0;
     CM_TRY(check_epochs(claim, node, peer, pool));
     CM_TRY(check_numbers(claim, node, peer, last_seq, pool));
+    CM_TRY(check_forgotten(claim, node, peer, pool));
     return check_held(claim, node, peer, pool);
 }
 
@@ -187,7 +214,8 @@ cm_error_t *cm_epoch_split(cm_epoch_split_t *split, const cm_claim_t *claim,
         claim->known_epoch && strcmp(claim->known_epoch, node->epoch);
     if (split->peer_is_new || split->we_are_new)
         return NULL;
-    split->we_were_set_back = holds(claim) > last_seq;
+    split->we_were_set_back =
+        holds(claim) > last_seq || is_forgotten(claim, peer);
     split->peer_was_set_back =
         claim->newest >= 0 && claim->newest < peer->received;
     err = check_held(&copy, node, peer, scratch_pool);

@@ -17,7 +17,8 @@ typedef struct cm_peer_t {
     apr_int64_t last_push_at, last_pull_at; /* microseconds; 0: never */
     apr_int64_t clock_offset;               /* its clock - ours, microseconds */
     apr_int64_t held; /* the last of its messages here: with its clock it
-                         proves the history; 0: none */
+                         proves the history; without a clock: its number that
+                         we were told, and no message; 0: none */
     apr_int64_t lost; /* up to this seq its messages are of a history that its
                          database has lost; 0: none */
     apr_int64_t told; /* the last message of a batch of a gem that was told to

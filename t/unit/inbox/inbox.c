@@ -3,6 +3,7 @@
 #include "../inbox.h"
 
 #include <apr_general.h>
+#include "gem/former.h"
 #include "node/node.h"
 
 static void test_records(cm_store_t *store, apr_pool_t *pool)
@@ -112,6 +113,63 @@ static void test_numbers(cm_store_t *store, apr_pool_t *pool)
     is_int(receipt->received, 1000, "  also if there are no others");
 }
 
+/* Return whether NODE says that it counts the messages of "there" as a gem. */
+static int counts(cm_node_t *node, apr_pool_t *pool)
+{
+    cm_peer_t *peer;
+
+    database_must(cm_peer_load(&peer, node, "there", 0, pool));
+    return cm_former_counts(peer);
+}
+
+/* Numbers that come by our protocol are the peer's own, also while there is no
+ * message that has one: only what a gem has received is counted otherwise. */
+static void test_counted(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    cm_batch_t batch = {.last = 4};
+    cm_receipt_t *receipt;
+    apr_int64_t wanted = 0;
+
+    ok(!counts(node, pool), "%s: nothing is received", database_of(store));
+    batch.messages = apr_array_make(pool, 1, sizeof(cm_message_t *));
+    database_must(
+        cm_inbox_receive(&receipt, &wanted, node, "there", &batch, 0, pool));
+    is_int(receipt->received, 4, "all numbers are passed over");
+    ok(!counts(node, pool), "  and are the peer's own");
+    (void)inbox_take(node, 4, "[" AUTHOR(5, 1, "one") "]", pool);
+    is_str(inbox_value(node, "SELECT held FROM communicator_peers", pool), "5",
+           "then a message comes, and proves the history");
+    is_str(inbox_value(node, "SELECT received_clock FROM communicator_peers",
+                       pool),
+           "1000", "  by its clock");
+}
+
+static void test_counted_unread(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+
+    (void)inbox_take(node, 0, "[{\"id\":1,\"body\":7,\"clock\":1000}]", pool);
+    is_str(inbox_value(node, "SELECT received FROM communicator_peers", pool),
+           "1", "%s: the first message cannot be read", database_of(store));
+    ok(!counts(node, pool), "  but has the peer's own number");
+}
+
+static void test_counted_by_gem(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = inbox_node(store, inbox_settings(pool), pool);
+    cm_receipt_t *receipt;
+
+    database_must(inbox_send(&receipt, node, "there", 0,
+                             "[{\"id\":1,\"origin\":\"there\","
+                             "\"original_id\":1,\"body\":"
+                             "\"{\\\"author\\\":{" TEXT("name", "a") "}}\"}]",
+                             1, pool));
+    ok(counts(node, pool), "%s: of a gem, it counts", database_of(store));
+    database_must(inbox_send(&receipt, node, "there", 1, "[]", 0, pool));
+    ok(counts(node, pool), "  also when one of ours has called");
+}
+
 /* CommunicatorOnError stop: what the very first message says must not get lost.
  * A peer is told which message is held last, and sends what follows it. */
 static void test_stopped(cm_store_t *store, apr_pool_t *pool)
@@ -142,6 +200,9 @@ int main(void)
     database_each("records", test_records);
     database_each("columns", test_columns);
     database_each("numbers", test_numbers);
+    database_each("counted", test_counted);
+    database_each("counted, not read", test_counted_unread);
+    database_each("counted, of a gem", test_counted_by_gem);
     database_each("stopped", test_stopped);
     apr_terminate();
     return done_testing();

@@ -253,6 +253,45 @@ static void stale(cm_store_t *store, apr_pool_t *pool)
     ok(!read->epoch, "  of one that was never met, too");
 }
 
+/* A database that was restored to before it met the peer has forgotten that it
+ * did, but the peer knows it. */
+static void forgotten(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_settings_t *settings = settings_make(pool);
+    cm_node_t *node = make_node(store, settings, pool);
+    cm_claim_t claim = cm_epoch_claim_none();
+    cm_epoch_split_t split;
+    cm_peer_t *peer;
+
+    database_run(store, "UPDATE communicator_node SET last_seq = 9");
+    database_must(cm_peer_load(&peer, node, "facade", 0, pool));
+    claim.epoch = "e";
+    claim.known_epoch = node->epoch;
+    claim.received = 0;
+    ok(database_fails(cm_epoch_check(&claim, node, &peer, pool, pool),
+                      CM_CODE_COUNT, "our first reply was lost"),
+       "%s: a peer that has met us, and has nothing", database_of(store));
+    claim.received = 4;
+    ok(database_fails(cm_epoch_check(&claim, node, &peer, pool, pool), CM_EPOCH,
+                      "passed over numbers of ours"),
+       "  but one that has something is not met for the first time");
+    database_must(cm_epoch_split(&split, &claim, node, peer, pool));
+    ok(split.we_were_set_back && !split.peer_was_set_back,
+       "  we were set back");
+    is_str(database_value(store, "SELECT sent FROM communicator_peers", pool),
+           "4", "  and the number is kept for the next history");
+    claim.counts = 1;
+    ok(database_fails(cm_epoch_check(&claim, node, &peer, pool, pool),
+                      CM_CODE_COUNT, "a gem's count"),
+       "a gem's successor has something");
+    claim.counts = 0;
+    database_run(store, "UPDATE communicator_peers SET last_pull_at = 1");
+    database_must(cm_peer_load(&peer, node, "facade", 0, pool));
+    ok(database_fails(cm_epoch_check(&claim, node, &peer, pool, pool),
+                      CM_CODE_COUNT, "its epoch was forgotten"),
+       "so has one whose epoch was forgotten (epoch --accept)");
+}
+
 int main(void)
 {
     if (!database_any())
@@ -262,5 +301,6 @@ int main(void)
     database_each("tables", tables);
     database_each("peers", peers);
     database_each("stale reads", stale);
+    database_each("a forgotten peer", forgotten);
     return done_testing();
 }
