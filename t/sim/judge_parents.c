@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 
 #include "clock.h"
+#include "message.h"
 
 int sim_judge_may_be_orphaned(const sim_judge_t *judge, int number)
 {
@@ -202,18 +203,27 @@ int sim_judge_may_stay(const sim_judge_t *judge, int node,
 }
 
 /* Return whether peers may know the record of ROW: it has a clock at node
- * NUMBER. A key of several columns is not looked for. */
+ * NUMBER. */
 static int is_known(const sim_judge_t *judge, int number, const sim_row_t *row)
 {
-    return strcmp(sim_node_value(
-                      &judge->world->nodes[number].sessions[0],
-                      apr_psprintf(judge->pool,
-                                   "SELECT count(*) FROM communicator_mappings"
-                                   " WHERE local_record_type = 'M%d' AND"
-                                   " local_record_id = '%s' AND clock > 0",
-                                   row->table, row->key),
-                      judge->pool),
-                  "0") != 0;
+    const sim_table_t *table = &judge->world->schema->tables[row->table];
+    const apr_array_header_t *ids = sim_node_select(
+        &judge->world->nodes[number].sessions[0],
+        apr_psprintf(judge->pool,
+                     "SELECT local_record_id FROM communicator_mappings"
+                     " WHERE local_record_type = 'M%d' AND clock > 0 AND"
+                     " local_record_id IS NOT NULL",
+                     row->table),
+        1, judge->pool);
+    int i;
+
+    for (i = 0; row->key && i < ids->nelts; i++)
+        if (!strcmp(sim_message_key(table,
+                                    APR_ARRAY_IDX(ids, i, const char **)[0],
+                                    judge->pool),
+                    row->key))
+            return 1;
+    return 0;
 }
 
 /* Return whether ROW of node NUMBER needs a row that stays there, or is gone

@@ -48,19 +48,16 @@ const char *sim_message_find(const char *json, const char *key,
                                   : NULL;
 }
 
-/* The key of a row of TABLE as sim_row_t has it; KEY is as a mapping has it. */
-static const char *id_of(const sim_message_t *parked, int number,
-                         const char *key)
+const char *sim_message_key(const sim_table_t *table, const char *id,
+                            apr_pool_t *pool)
 {
-    const sim_table_t *table = &parked->world->schema->tables[number];
     const char *parts[2];
 
-    if (!key || (!table->paired && table->joined < 2) ||
-        !cm_tuple_read(parts, 2, key, parked->pool))
-        return key;
-    return table->paired
-               ? parts[1]
-               : apr_pstrcat(parked->pool, parts[0], ",", parts[1], NULL);
+    if (!id || (!table->paired && table->joined < 2) ||
+        !cm_tuple_read(parts, 2, id, pool))
+        return id;
+    return table->paired ? parts[1]
+                         : apr_pstrcat(pool, parts[0], ",", parts[1], NULL);
 }
 
 const sim_row_t *sim_message_row(const sim_message_t *parked, int table,
@@ -80,7 +77,8 @@ const sim_row_t *sim_message_row(const sim_message_t *parked, int table,
         parked->pool);
     int i;
 
-    key = id_of(parked, table, key);
+    key = sim_message_key(&parked->world->schema->tables[table], key,
+                          parked->pool);
     for (i = 0; key && i < parked->rows->nelts; i++) {
         const sim_row_t *row = &APR_ARRAY_IDX(parked->rows, i, sim_row_t);
 
@@ -135,9 +133,11 @@ const char *sim_message_name(const sim_message_t *parked)
     if (table->joined)
         return sim_message_joined_name(parked, table);
     if (sim_schema_is_shared(table))
-        return id_of(parked, parked->table,
-                     apr_pstrndup(parked->pool, parked->original_id,
-                                  strcspn(parked->original_id, "\x1f")));
+        return sim_message_key(
+            table,
+            apr_pstrndup(parked->pool, parked->original_id,
+                         strcspn(parked->original_id, "\x1f")),
+            parked->pool);
     return sim_message_find(parked->body, sim_schema_name(table), parked->pool);
 }
 

@@ -46,6 +46,11 @@ const char *sim_message_joined_name(const sim_message_t *parked,
 const sim_row_t *sim_message_row(const sim_message_t *parked, int table,
                                  const char *origin, const char *id);
 
+/* Return the key, as sim_row_t has it, of the row of TABLE that Communicator
+ * calls ID: a tuple, if the key has several columns. */
+const char *sim_message_key(const sim_table_t *table, const char *id,
+                            apr_pool_t *pool);
+
 /* Return whether PARKED says what COLUMN refers to: (*ORIGIN, *ID) of *TABLE.
  */
 int sim_message_refers(int *table, const char **origin, const char **id,

@@ -10,6 +10,7 @@
 #include "outbox/publish.h"
 #include "outbox/stamp.h"
 #include "exchange.h"
+#include "message.h"
 #include "parked.h"
 
 /* Publish all of all models. */
@@ -97,9 +98,10 @@ static cm_error_t *stamp(sim_node_t *node, apr_pool_t *pool)
     return NULL;
 }
 
-/* Return whether ROW is among the records KNOWN: types and local ids. */
+/* Return whether ROW, of TABLE, is among the records KNOWN: types and local
+ * ids. */
 static int is_known(const apr_array_header_t *known, const sim_row_t *row,
-                    apr_pool_t *pool)
+                    const sim_table_t *table, apr_pool_t *pool)
 {
     const char *type = apr_psprintf(pool, "M%d", row->table);
     int i;
@@ -107,7 +109,8 @@ static int is_known(const apr_array_header_t *known, const sim_row_t *row,
     for (i = 0; i < known->nelts; i++) {
         const char **one = APR_ARRAY_IDX(known, i, const char **);
 
-        if (!strcmp(one[0], type) && !strcmp(one[1], row->key))
+        if (!strcmp(one[0], type) &&
+            !strcmp(sim_message_key(table, one[1], pool), row->key))
             return 1;
     }
     return 0;
@@ -132,7 +135,8 @@ static void note_kept(sim_world_t *world, sim_node_t *node)
     for (i = 0; i < rows->nelts; i++) {
         const sim_row_t *row = &APR_ARRAY_IDX(rows, i, sim_row_t);
 
-        if (!is_known(known, row, world->step_pool))
+        if (!is_known(known, row, &world->schema->tables[row->table],
+                      world->step_pool))
             APR_ARRAY_PUSH(kept, sim_waiting_t) =
                 (sim_waiting_t){row->table, row->name};
     }
