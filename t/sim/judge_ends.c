@@ -199,6 +199,72 @@ static int lets_end(const sim_table_t *table, const sim_event_t *change)
            strchr("13579", value[strlen(value) - 1]);
 }
 
+/* Return whether the node of EVENT may have given its changes their numbers
+ * before STATEMENT; or, if SURELY, must have. */
+static int is_numbered(const sim_world_t *world, const sim_event_t *event,
+                       int statement, int surely)
+{
+    const apr_array_header_t *steps = world->history->steps;
+    int i;
+
+    for (i = event->statement; i < statement && i < steps->nelts; i++) {
+        const sim_step_t *step = &APR_ARRAY_IDX(steps, i, sim_step_t);
+
+        if (step->gone || step->kind <= SIM_ROLLBACK)
+            continue;
+        if (!surely ||
+            (step->kind <= SIM_PULL && step->mishap == SIM_MISHAP_NONE &&
+             (step->node == event->node || step->peer == event->node)))
+            return 1;
+    }
+    return !surely && sim_schema_is_served(world->schema);
+}
+
+/* Return which change of the column of the row filter, of the row of RENAMING
+ * since then, is the next one after CHANGE (NULL: the first one); or NULL. */
+static const sim_event_t *next_change(const sim_judge_t *judge,
+                                      const sim_event_t *renaming,
+                                      const sim_event_t *change)
+{
+    const apr_array_header_t *events = judge->world->events;
+    const sim_event_t *end = (const sim_event_t *)events->elts + events->nelts;
+    const int column = judge->world->schema->tables[renaming->table].filter;
+
+    for (change = change ? change + 1 : (const void *)events->elts;
+         change < end; change++)
+        if (change->kind == SIM_EVENT_UPDATE && change->column == column &&
+            change->node == renaming->node &&
+            change->table == renaming->table &&
+            change->statement >= renaming->statement &&
+            !strcmp(sim_judge_shown(change->row->values[SIM_COLUMNS]),
+                    sim_judge_shown(renaming->row->values[SIM_COLUMNS])))
+            return change;
+    return NULL;
+}
+
+/* Return whether RENAMING gave a row another key, and the row filter of its
+ * node may have kept the row there from then on: only the delete of the old
+ * record left, and nobody was told which one continues it. */
+static int is_kept_renamed(const sim_judge_t *judge,
+                           const sim_event_t *renaming)
+{
+    const sim_world_t *world = judge->world;
+    const sim_table_t *table = &world->schema->tables[renaming->table];
+    const sim_event_t *change, *next;
+
+    if (!renaming->renamed)
+        return 0;
+    for (change = next_change(judge, renaming, NULL);
+         change && !is_numbered(world, renaming, change->statement, 1);
+         change = next) {
+        next = next_change(judge, renaming, change);
+        if (lets_end(table, change) &&
+            (!next || is_numbered(world, change, next->statement, 0)))
+            return 1;
+    }
+    return 0;
+}
+
 /* Return whether CHANGE let the record of EVENT end, at a node that lacks
  * COLUMN. */
 static int ends_lacking(const sim_judge_t *judge, const sim_event_t *change,
@@ -212,7 +278,8 @@ static int ends_lacking(const sim_judge_t *judge, const sim_event_t *change,
            sim_schema_filter(table, change->node, judge->pool) &&
            !sim_judge_is_common(schema, table, column, event->node,
                                 change->node) &&
-           lets_end(table, change);
+           ((table->leaves && lets_end(table, change)) ||
+            is_kept_renamed(judge, change));
 }
 
 int sim_judge_ends_by_filter(const sim_judge_t *judge, const sim_event_t *event,
@@ -221,8 +288,6 @@ int sim_judge_ends_by_filter(const sim_judge_t *judge, const sim_event_t *event,
     const apr_array_header_t *events = judge->world->events;
     int i;
 
-    if (!judge->world->schema->tables[event->table].leaves)
-        return 0;
     for (i = 0; i < events->nelts; i++)
         if (ends_lacking(judge, &APR_ARRAY_IDX(events, i, sim_event_t), event,
                          column))
@@ -237,8 +302,6 @@ int sim_judge_went_by_filter(const sim_judge_t *judge, const sim_event_t *event,
     const sim_event_t *change = event + 1;
     const sim_event_t *end = (const sim_event_t *)events->elts + events->nelts;
 
-    if (!judge->world->schema->tables[event->table].leaves)
-        return 0;
     for (; change < end; change++)
         if (ends_lacking(judge, change, event, column) &&
             (judge->world->jumped ||

@@ -180,15 +180,16 @@ void sim_judge_spared(const sim_judge_t *judge, const sim_event_t *event);
 void sim_judge_stayed(const sim_judge_t *judge, const sim_event_t *end);
 
 /* Return whether the record of EVENT has ended at any time by the row filter of
- * a node that lacks COLUMN (leave=delete): when the row there matches again, it
- * is a new record, without what stood in COLUMN. */
+ * a node that lacks COLUMN (leave=delete; or the row had got another key): when
+ * the row there matches again, it is a new record, without what stood in
+ * COLUMN. */
 int sim_judge_ends_by_filter(const sim_judge_t *judge, const sim_event_t *event,
                              int column);
 
 /* Return whether the record of EVENT may have ended later by the row filter of
- * a node that lacks COLUMN, which EVENT wrote, and may have received the value
- * (leave=delete). That is as if that node had deleted it: when the row there
- * matches again, it is a new record, without the value. */
+ * a node that lacks COLUMN, which EVENT wrote, and may have received the value.
+ * That is as if that node had deleted it: when the row there matches again, it
+ * is a new record, without the value. */
 int sim_judge_went_by_filter(const sim_judge_t *judge, const sim_event_t *event,
                              int column);
 
