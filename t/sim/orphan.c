@@ -104,17 +104,55 @@ static int let_dangle(const sim_message_t *parked, const sim_event_t *event,
     return 0;
 }
 
-/* Return whether rows of some node may outlive what COLUMN refers to. Then an
- * application may replace one reference to nothing by another, which makes no
- * event: both have no name. */
-static int may_outlive(const sim_message_t *parked, const sim_column_t *column)
+/* Return whether STEP gives COLUMN of a row that is there a key to refer to,
+ * which perhaps no row has. */
+static int names_key(const sim_step_t *step, int column)
 {
     int i;
 
+    for (i = 0; step->kind == SIM_UPDATE && i < step->cells[0]->nelts; i++) {
+        const sim_cell_t *cell = &APR_ARRAY_IDX(step->cells[0], i, sim_cell_t);
+
+        if (cell->column == column && cell->text)
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether some node captured only which rows of the table of PARKED are
+ * new, so that these are read when they are sent, and an application there gave
+ * COLUMN a key: what creates a row may say that, too. */
+static int was_read_later(const sim_message_t *parked, int column)
+{
+    const apr_array_header_t *steps = parked->world->history->steps;
+    unsigned unread = 0, given = 0;
+    int i;
+
+    for (i = 0; i < steps->nelts; i++) {
+        const sim_step_t *step = &APR_ARRAY_IDX(steps, i, sim_step_t);
+
+        if (step->gone || step->table != parked->table)
+            continue;
+        if (step->kind == SIM_UNREAD)
+            unread |= 1u << step->node;
+        else if (names_key(step, column))
+            given |= 1u << step->node;
+    }
+    return (unread & given) != 0;
+}
+
+/* Return whether rows of some node may outlive what COLUMN, a number, refers
+ * to. Then an application may replace one reference to nothing by another,
+ * which makes no event: both have no name. */
+static int may_outlive(const sim_message_t *parked, int column)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+    int i;
+
     for (i = 0; i < parked->world->schema->nodes; i++)
-        if (column->rule[i] == SIM_RULE_NONE)
-            return !strcmp(parked->action, "update") ||
-                   parked->world->schema->tables[parked->table].filter >= 0;
+        if (table->columns[column].rule[i] == SIM_RULE_NONE)
+            return !strcmp(parked->action, "update") || table->filter >= 0 ||
+                   was_read_later(parked, column);
     return 0;
 }
 
@@ -142,9 +180,7 @@ static int was_orphan(const sim_message_t *parked, int column)
             return 1;
     }
     return parked->world->restored || was_withheld(parked) ||
-           may_outlive(
-               parked,
-               &parked->world->schema->tables[parked->table].columns[column]);
+           may_outlive(parked, column);
 }
 
 /* Return whether PARKED says that COLUMN, which must refer to a row, refers to
