@@ -28,6 +28,9 @@
 #define DECIDED "decided"
 #define REFUSED "refused"
 
+/* So often a person keeps a row against deletes before giving in. */
+#define KEEPS 2
+
 #define MOST_WITHHELD 1000
 #define MOST_PARKED   1000
 
@@ -280,14 +283,73 @@ void sim_exchange_revive(sim_world_t *world, int number)
             one, world->step_pool));
 }
 
-/* Take theirs, or ours. */
+/* Return how often node NUMBER has kept WHAT; it does so MORE times. */
+static int kept_often(sim_world_t *world, int number, const char *what,
+                      int more)
+{
+    const char *key = apr_psprintf(world->pool, "%d %s", number, what);
+    const char *found = apr_table_get(world->keeps, key);
+    const int count = found ? (int)strtol(found, NULL, 10) : 0;
+
+    if (more)
+        apr_table_setn(world->keeps, key,
+                       apr_psprintf(world->pool, "%d", count + more));
+    return count;
+}
+
+/* Return whether the person at node NUMBER is the one who takes deletes of
+ * records of MODEL now: one at another node has kept rows often, too, and does
+ * so further. */
+static int gives_in(sim_world_t *world, int number, const char *model)
+{
+    const char *key = apr_pstrcat(world->pool, "who gives in: ", model, NULL);
+    const char *who = apr_table_get(world->keeps, key);
+    int others = 0, i;
+
+    for (i = 0; i < world->schema->nodes; i++)
+        others |= i != number && kept_often(world, i, model, 0) >= KEEPS;
+    if (!who && others) {
+        who = sim_schema_node_name(number);
+        apr_table_setn(world->keeps, key, who);
+    }
+    return who && !strcmp(who, sim_schema_node_name(number));
+}
+
+/* Return whether whoever decides about ROW lets what is here stay. A row that
+ * is kept against a delete is a new record. If the former one had other names
+ * (match=), these are deleted at the peer, where one is asked. Where people at
+ * both nodes keep their row each time, that has no end (docs/convergence.md,
+ * known limits): one takes the delete then. */
+static int takes_ours(sim_world_t *world, int number,
+                      const cm_parked_row_t *row, sim_when_e when)
+{
+    const cm_identity_t *identity = &row->message.identity;
+    const char *model = row->message.model, *name;
+
+    if (row->message.id % 2 == 0)
+        return 0;
+    if (when == SIM_WHEN_BUSY || strcmp(row->action, "delete") ||
+        world->schema->tables[strtol(model + 1, NULL, 10)].match < 0)
+        return 1;
+    name = apr_psprintf(world->pool, "%s %s %.*s", model, identity->origin,
+                        (int)strcspn(identity->original_id, "\x1f"),
+                        identity->original_id); /* in all its lives */
+    if (kept_often(world, number, name, 0) >= KEEPS &&
+        gives_in(world, number, model))
+        return 0;
+    (void)kept_often(world, number, name, 1);
+    (void)kept_often(world, number, model, 1);
+    return 1;
+}
+
+/* Take theirs, or OURS. */
 static cm_error_t *decide(const sim_node_t *node, const cm_parked_row_t *row,
-                          apr_pool_t *pool)
+                          int ours, apr_pool_t *pool)
 {
     apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(apr_int64_t));
     cm_receipt_t *receipt;
 
-    if (row->message.id % 2)
+    if (ours)
         return cm_parked_discard(node->node, row->peer, row->message.id, pool);
     APR_ARRAY_PUSH(ids, apr_int64_t) = row->message.id;
     return cm_inbox_retry_decided(&receipt, node->node, row->peer, ids,
@@ -428,7 +490,7 @@ int sim_exchange_decide(sim_world_t *world, int number, sim_when_e when)
     apr_array_header_t *rows;
     const char *question = NULL;
     sim_kept_t kept = {NULL, -1};
-    int alone, done, fails = 0;
+    int alone, done, ours, fails = 0;
 
     sim_clock_at(number);
     if (!sim_world_must(
@@ -437,11 +499,12 @@ int sim_exchange_decide(sim_world_t *world, int number, sim_when_e when)
         return 0;
     row = undecided(world, number, rows, "changed on both sides",
                     when == SIM_WHEN_AGAIN);
-    if (row && row->message.id % 2)
+    ours = row && takes_ours(world, number, row, when);
+    if (ours)
         fails = sim_parked_give_up(world, number, row->peer, row->message.id);
     if (row && when != SIM_WHEN_BUSY)
         question = sim_asked_begin(world, number, row->peer, &row->message);
-    if (question && row->message.id % 2)
+    if (question && ours)
         kept = sim_kept_begin(world, number, row->peer, row->message.id,
                               row->message.reason);
     alone = row != NULL;
@@ -455,7 +518,7 @@ int sim_exchange_decide(sim_world_t *world, int number, sim_when_e when)
                sim_schema_node_name(number), row->message.id, row->peer,
                row->message.reason);
     done = sim_world_must(world, "decide",
-                          alone ? decide(node, row, pool)
+                          alone ? decide(node, row, ours, pool)
                                 : decide_all(node, rows, row, pool));
     if (when != SIM_WHEN_AGAIN)
         note_refused(world, number, row);

@@ -495,6 +495,7 @@ static void make_nodes(sim_world_t *world)
     world->unknown = apr_array_make(world->pool, 4, sizeof(sim_waiting_t));
     world->decided = apr_table_make(world->pool, 4);
     world->asked = apr_table_make(world->pool, 4);
+    world->keeps = apr_table_make(world->pool, 4);
     world->late = apr_array_make(world->pool, 4, sizeof(void *));
     for (i = 0; i < world->schema->nodes && !error; i++) {
         error = sim_node_make(&world->nodes[i], world->schema, i, world->pool);

@@ -57,6 +57,7 @@ typedef struct sim_world_t {
     apr_array_header_t *late; /* requests that arrive later: wire.c */
     apr_table_t *decided;     /* conflicts that a person has decided */
     apr_table_t *asked;       /* what one was asked in the end: the node */
+    apr_table_t *keeps;       /* rows kept against deletes in the end: times */
     int restored;             /* bits: the nodes whose database was restored */
     int restored_at;          /* how many events there were by then */
     int renewed;              /* bits: those of them with a new epoch */
