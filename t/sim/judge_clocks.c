@@ -6,6 +6,8 @@
 
 #include <apr_strings.h>
 
+#include "message.h"
+
 /* Return what finds the clocks of the row with KEY, or the number of the column
  * NAME, of TABLE in a hash. */
 static const char *key_of(const sim_judge_t *judge, int table, const char *name)
@@ -27,8 +29,12 @@ static apr_hash_t *read_by_name(const sim_judge_t *judge, int node,
         const char **cells = APR_ARRAY_IDX(found, i, const char **);
         const int table = (int)strtol(cells[0] + 1, NULL, 10);
 
-        apr_hash_set(rows, key_of(judge, table, cells[1]), APR_HASH_KEY_STRING,
-                     cells);
+        apr_hash_set(
+            rows,
+            key_of(judge, table,
+                   sim_message_key(&judge->world->schema->tables[table],
+                                   cells[1], judge->pool)),
+            APR_HASH_KEY_STRING, cells);
     }
     return rows;
 }
