@@ -190,7 +190,9 @@ static void compare_rows(sim_judge_t *judge, const sim_row_t *one,
 
     if (waits(judge, one->table, one->name) ||
         sim_judge_is_outside(judge, 0, one) ||
-        sim_judge_is_outside(judge, number, other))
+        sim_judge_is_outside(judge, number, other) ||
+        sim_judge_was_left(judge, 0, one) ||
+        sim_judge_was_left(judge, number, other))
         return;
     for (i = 0; i <= SIM_COLUMNS; i++)
         if (sim_judge_is_common(judge->world->schema, table, i, 0, number) &&

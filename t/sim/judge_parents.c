@@ -282,6 +282,110 @@ int sim_judge_stays(const sim_judge_t *judge, const sim_event_t *event)
     return row && sim_judge_is_stranded(judge, event->node, row);
 }
 
+/* Return whether peers know, or knew, the record that EVENT has inserted. */
+static int was_known(const sim_judge_t *judge, const sim_event_t *event)
+{
+    const char *key = event->row->key;
+
+    return strcmp(sim_node_value(
+                      &judge->world->nodes[event->node].sessions[0],
+                      apr_psprintf(judge->pool,
+                                   "SELECT count(*) FROM communicator_mappings"
+                                   " WHERE local_record_type = 'M%d' AND"
+                                   " origin IN ('%s', '*') AND"
+                                   " (original_id = '%s' OR original_id LIKE"
+                                   " '%s\x1f%%') AND"
+                                   " (clock > 0 OR deleted_at > 0)",
+                                   event->table,
+                                   sim_schema_node_name(event->node), key, key),
+                      judge->pool),
+                  "0") != 0;
+}
+
+/* Return whether EVENT takes from a row the key that others refer to. */
+static int is_end(const sim_event_t *event)
+{
+    return event->kind == SIM_EVENT_DELETE || event->kind == SIM_EVENT_KEY ||
+           event->kind == SIM_EVENT_MOVE;
+}
+
+/* Return the first event after AT that has deleted the row NAME of TABLE, or
+ * given it another key; NULL: none, or it is no row of node NUMBER only, with
+ * the key that it was made with until then. */
+static const sim_event_t *find_end(const sim_judge_t *judge, int number, int at,
+                                   int table, const char *name)
+{
+    const apr_array_header_t *events = judge->world->events;
+    const sim_event_t *made = NULL, *end = NULL;
+    int i;
+
+    for (i = 0; i < events->nelts && !end; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->table != table || strcmp(event->name, name) != 0)
+            continue;
+        if (event->node != number || event->kind == SIM_EVENT_NAME ||
+            (event->kind == SIM_EVENT_INSERT && made) ||
+            (is_end(event) && i < at))
+            return NULL;
+        if (event->kind == SIM_EVENT_INSERT)
+            made = event;
+        else if (is_end(event))
+            end = event;
+    }
+    return made && made->row && made->row->key && end && !was_known(judge, made)
+               ? end
+               : NULL;
+}
+
+/* Return whether what node NUMBER last did to ROW was done before its parent in
+ * column I, which stayed there, was deleted, or got another key: for the judge
+ * that is a change of the row, too. */
+static int was_left_with(const sim_judge_t *judge, int number,
+                         const sim_row_t *row, int i)
+{
+    const apr_array_header_t *events = judge->world->events;
+    const sim_column_t *column =
+        &judge->world->schema->tables[row->table].columns[i];
+    const sim_event_t *end = NULL;
+    int at;
+
+    for (at = 0; at < events->nelts; at++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, at, sim_event_t);
+
+        if (event->node != number || event->table != row->table ||
+            strcmp(event->name, row->name) != 0)
+            continue;
+        if (event->kind == SIM_EVENT_UPDATE && event->column == i &&
+            event->after)
+            end = find_end(judge, number, at, column->parent, event->after);
+        else if (end && event > end && event->statement != end->statement)
+            end = NULL;
+    }
+    return end != NULL;
+}
+
+int sim_judge_was_left(const sim_judge_t *judge, int number,
+                       const sim_row_t *row)
+{
+    const sim_schema_t *schema = judge->world->schema;
+    const sim_table_t *table = &schema->tables[row->table];
+    int i;
+
+    for (i = table->joined; i < table->count; i++) {
+        const sim_column_t *column = &table->columns[i];
+
+        if (column->kind == SIM_REFERENCE && column->not_null &&
+            !row->values[i] && !schema->tables[column->parent].joined &&
+            column->rule[number] == SIM_RULE_NONE &&
+            sim_judge_may_stay(judge, number,
+                               &schema->tables[column->parent]) &&
+            was_left_with(judge, number, row, i))
+            return 1;
+    }
+    return 0;
+}
+
 /* Return the table that column I of ROW, a reference, leads to. */
 static int parent_of(const sim_judge_t *judge, const sim_row_t *row, int i)
 {

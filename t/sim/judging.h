@@ -126,6 +126,13 @@ int sim_judge_may_stay(const sim_judge_t *judge, int node,
 int sim_judge_is_outside(const sim_judge_t *judge, int number,
                          const sim_row_t *row);
 
+/* Return whether the last changes of ROW of node NUMBER stay there, though
+ * peers know it: they gave it a parent that stayed there, and that was deleted,
+ * or got another key, when the node had passed over them. A known limit
+ * (docs/convergence.md). */
+int sim_judge_was_left(const sim_judge_t *judge, int number,
+                       const sim_row_t *row);
+
 /* Return whether ROW of node NUMBER is such a row, and no peer knows it: then
  * it stays there itself. */
 int sim_judge_is_stranded(const sim_judge_t *judge, int number,

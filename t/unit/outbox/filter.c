@@ -23,7 +23,7 @@ static cm_node_t *make_node(cm_store_t *store, const char *id_type,
     database_run(store, apr_psprintf(pool,
                                      "CREATE TABLE marks (id integer NOT NULL,"
                                      " about_id %s NOT NULL, about varchar(40),"
-                                     " UNIQUE (id))",
+                                     " word varchar(40), UNIQUE (id))",
                                      id_type));
     model = settings_add_model(settings, "article", "articles", "id", pool);
     model->type = "Article";
@@ -117,6 +117,50 @@ static void test_gone(cm_store_t *store, apr_pool_t *pool)
     is_int(count, 1, "  it is sent when another row has that key");
     database_must(cm_stamp_all(&count, node, pool));
     is_str(outgoing(node, pool), "article 1, mark 1", "  behind it");
+}
+
+/* SQL takes the row from a record that peers know, and that needs it since a
+ * change which stays with that row. */
+static void left_with(cm_store_t *store, const char *sql, const char *how,
+                      apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, "integer", pool);
+    const cm_message_t *made, *next;
+    const apr_array_header_t *messages;
+    apr_int64_t count;
+
+    database_run(store, "INSERT INTO articles (id, title) VALUES (1, 'open'),"
+                        " (2, 'draft')");
+    must_run(node,
+             "INSERT INTO marks (id, about_id, about) VALUES (1, 1, 'article')",
+             pool);
+    must_run(node, "UPDATE marks SET about_id = 2, word = 'new'", pool);
+    must_run(node, sql, pool);
+    database_must(cm_missing_publish(&count, node, pool));
+    database_must(cm_stamp_all(&count, node, pool));
+    is_str(outgoing(node, pool), "article 1, mark 1",
+           "%s: a change that stays with a row that %s stays",
+           database_of(store), how);
+    must_run(node, "UPDATE marks SET about_id = 1", pool);
+    is_str(outgoing(node, pool), "article 1, mark 1, mark 1",
+           "  until the next one of its record");
+    messages = inbox_outgoing(node, "there", pool)->messages;
+    made = APR_ARRAY_IDX(messages, 1, const cm_message_t *);
+    next = APR_ARRAY_IDX(messages, 2, const cm_message_t *);
+    ok(cm_clocks_of(&next->clocks, "word") > made->clocks.clock &&
+           cm_clocks_of(&next->clocks, "word") < next->clocks.clock,
+       "  which says what it changed");
+}
+
+static void test_left_with(cm_store_t *store, apr_pool_t *pool)
+{
+    left_with(store, "DELETE FROM articles WHERE id = 2", "is deleted", pool);
+}
+
+static void test_left_behind(cm_store_t *store, apr_pool_t *pool)
+{
+    left_with(store, "UPDATE articles SET id = 3 WHERE id = 2",
+              "gets another key", pool);
 }
 
 /* Notes of articles, where the database gives the keys of notes, and perhaps
@@ -500,6 +544,8 @@ int main(void)
     apr_initialize();
     database_each("kept", test_kept);
     database_each("gone", test_gone);
+    database_each("left with", test_left_with);
+    database_each("left behind", test_left_behind);
     database_each("moved", test_moved);
     database_each("key changed", test_key_changed);
     database_each("key again", test_key_again);
