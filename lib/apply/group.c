@@ -305,9 +305,10 @@ cm_error_t *cm_group_write_with(int *done, int *refused, cm_run_t *run,
     run->strict = strict && !late;
     if (run->unchecked)
         set_aims(run, before, records, company, scratch_pool);
+    run->tentative = 1;
     err = write_all(&more, run, records, scratch_pool);
     run->strict = strict;
-    run->unchecked = *refused = 0;
+    run->unchecked = run->tentative = *refused = 0;
     CM_TRY(err);
     pending = mark_pending(more) + mark_pending(records);
     *done = records->nelts;

@@ -195,6 +195,7 @@ typedef struct cm_run_t {
     int strict;                  /* see cm_apply_t; not while a cycle is open */
     int one_each;                /* merge only the next message of a record */
     int unchecked;               /* records come up to their aims only */
+    int tentative;               /* what is written now may be undone */
     int tied_at;                 /* messages done when cycles were tried last */
     int any_twin;                /* a record may come before its twin */
     const char *deferred;        /* for cm_transaction_check_deferred() */

@@ -97,6 +97,9 @@ cm_error_t *cm_rounds_settle(cm_run_t *run, apr_pool_t *scratch_pool)
         first = movers_of(ready, iterpool);
         again = first != ready;
         CM_TRY(cm_write_records(run, first, iterpool));
+        /* a parent in the new key of a record may be here only now */
+        if (run->created > created && !run->tentative)
+            CM_TRY(cm_rename_late(run, iterpool));
     } while (again || run->created > created);
     apr_pool_destroy(iterpool);
     return NULL;
