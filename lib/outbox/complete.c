@@ -5,8 +5,10 @@
 
 #include <apr_strings.h>
 
+#include "store/bulk.h"
 #include "record/canonical.h"
 #include "record/captured.h"
+#include "node/mapping.h"
 
 /* Rows that are read together. */
 #define CHUNK 20
@@ -48,21 +50,30 @@ static cm_error_t *add_attributes(cm_outgoing_t *row, const cm_datum_t *raw,
     return NULL;
 }
 
-/* Complete ROW from its record's row in FOUND. When the record is gone, ROW
- * stays as it is: the delete follows. */
-static cm_error_t *complete(cm_outgoing_t *row, cm_node_t *node,
-                            apr_hash_t *found, apr_pool_t *pool)
+/* Return the row with KEY in FOUND, or NULL. */
+static const cm_datum_t *row_of(apr_hash_t *found, const cm_table_t *table,
+                                const char *key, const cm_node_t *node,
+                                apr_pool_t *pool)
+{
+    return apr_hash_get(
+        found,
+        cm_canonical_key(table, key, cm_dialect_of_store(node->store), pool),
+        APR_HASH_KEY_STRING);
+}
+
+/* Complete ROW from its record's row in FOUND, which has KEY now. When the
+ * record is gone, ROW stays as it is: the delete follows. */
+static cm_error_t *complete(cm_outgoing_t *row, const char *key,
+                            cm_node_t *node, apr_hash_t *found,
+                            apr_pool_t *pool)
 {
     const cm_dialect_t *dialect = cm_dialect_of_store(node->store);
-    const cm_datum_t *raw = apr_hash_get(
-        found, cm_canonical_key(row->table, row->local_id, dialect, pool),
-        APR_HASH_KEY_STRING);
+    const cm_datum_t *raw = row_of(found, row->table, key, node, pool);
     cm_error_t *err;
 
     if (!raw)
         return NULL;
-    err = cm_captured_complete(&raw, node->store, row->table, row->local_id,
-                               pool);
+    err = cm_captured_complete(&raw, node->store, row->table, key, pool);
     if (err && err->code == CM_REJECTED) {
         row->unreadable = row->held = cm_error_text(err, pool);
         return NULL;
@@ -71,12 +82,11 @@ static cm_error_t *complete(cm_outgoing_t *row, cm_node_t *node,
     return add_attributes(row, raw, dialect, pool);
 }
 
-/* Hold back ROW if its record does not match the row filter any more; FOUND is
- * from cm_filter_find(). */
-static int is_outside(cm_outgoing_t *row, apr_hash_t *found)
+/* Hold back ROW if its record, which has KEY now, does not match the row filter
+ * any more; FOUND is from cm_filter_find(). */
+static int is_outside(cm_outgoing_t *row, const char *key, apr_hash_t *found)
 {
-    const cm_filter_row_t *here =
-        apr_hash_get(found, row->local_id, APR_HASH_KEY_STRING);
+    const cm_filter_row_t *here = apr_hash_get(found, key, APR_HASH_KEY_STRING);
 
     if (here && !here->inside)
         row->held = "its row does not match where= any more";
@@ -120,40 +130,144 @@ static apr_array_header_t *next_rows(const apr_array_header_t *rows, int first,
     return chunk;
 }
 
+static cm_outgoing_t *row_at(const apr_array_header_t *rows,
+                             const apr_array_header_t *chunk, int i)
+{
+    return &APR_ARRAY_IDX(rows, APR_ARRAY_IDX(chunk, i, int), cm_outgoing_t);
+}
+
+/* Find which KEYS (const char *) the records of CHUNK have, as far as the
+ * changes of keys have their numbers. Where a record is gone, it is the one
+ * that it had. */
+static cm_error_t *find_keys(apr_array_header_t **keys, cm_node_t *node,
+                             const apr_array_header_t *rows,
+                             const apr_array_header_t *chunk, apr_pool_t *pool)
+{
+    apr_array_header_t *identities =
+        apr_array_make(pool, CHUNK, sizeof(cm_identity_t));
+    apr_hash_t *mappings;
+    int i;
+
+    for (i = 0; i < chunk->nelts; i++) {
+        const cm_outgoing_t *row = row_at(rows, chunk, i);
+
+        if (row->message.identity.origin && row->message.identity.original_id)
+            APR_ARRAY_PUSH(identities, cm_identity_t) = row->message.identity;
+    }
+    CM_TRY(cm_mapping_by_identity(&mappings, node,
+                                  row_at(rows, chunk, 0)->table->model->type,
+                                  identities, pool));
+    *keys = apr_array_make(pool, CHUNK, sizeof(char *));
+    for (i = 0; i < chunk->nelts; i++) {
+        const cm_outgoing_t *row = row_at(rows, chunk, i);
+        const cm_mapping_t *mapping = NULL;
+
+        if (row->message.identity.origin && row->message.identity.original_id)
+            mapping = apr_hash_get(mappings,
+                                   cm_identity_key(row->message.identity, pool),
+                                   APR_HASH_KEY_STRING);
+        APR_ARRAY_PUSH(*keys, const char *) =
+            mapping && mapping->local_id ? mapping->local_id : row->local_id;
+    }
+    return NULL;
+}
+
+/* A change of a key that has no number yet. */
+typedef struct moved_t {
+    const char *key;
+    apr_int64_t id;
+} moved_t;
+
+/* Replace those of KEYS of TABLE with which FOUND has no row by those that
+ * messages without a number, above the one of LAST (apr_int64_t *), have given
+ * their records. *ANY is whether there are some. */
+static cm_error_t *follow_keys(int *any, apr_array_header_t *keys,
+                               apr_int64_t *last, cm_node_t *node,
+                               const cm_table_t *table, apr_hash_t *found,
+                               apr_pool_t *pool)
+{
+    static const cm_bulk_column_t columns[] = {{"model", NULL},
+                                               {"former_record_id", NULL}};
+    cm_bulk_t *missing =
+        cm_bulk_create("outbound_messages", columns, 2, 2, pool);
+    cm_rows_t *rows;
+    int i, j;
+
+    *any = 0;
+    for (i = 0; i < keys->nelts; i++) {
+        const char *key = APR_ARRAY_IDX(keys, i, const char *);
+
+        if (!row_of(found, table, key, node, pool))
+            cm_bulk_row(missing, "tt", table->model->name, key);
+    }
+    if (!cm_bulk_rows(missing))
+        return NULL;
+    CM_TRY(cm_bulk_select(
+        &rows, node->store, "t.former_record_id, t.local_record_id, t.id",
+        missing, "t.seq IS NULL AND t.action = 'update'", 0, pool));
+    for (i = 0; i < keys->nelts; i++) {
+        const char **key = &APR_ARRAY_IDX(keys, i, const char *);
+        moved_t moved = {NULL, 0};
+
+        if (row_of(found, table, *key, node, pool))
+            continue;
+        for (j = 0; j < rows->count; j++) {
+            const apr_int64_t id = cm_cell_number(rows, j, 2);
+
+            if (!strcmp(cm_cell_text(rows, j, 0), *key) && id > last[i] &&
+                (!moved.key || id < moved.id))
+                moved = (moved_t){cm_cell_text(rows, j, 1), id};
+        }
+        if (!moved.key)
+            continue;
+        *key = moved.key;
+        last[i] = moved.id;
+        *any = 1;
+    }
+    return NULL;
+}
+
+/* Select the rows of the records of CHUNK, and the KEYS that they have now. */
+static cm_error_t *find_rows(apr_hash_t **found, apr_array_header_t **keys,
+                             cm_node_t *node, const apr_array_header_t *rows,
+                             const apr_array_header_t *chunk, apr_pool_t *pool)
+{
+    const cm_table_t *table = row_at(rows, chunk, 0)->table;
+    apr_int64_t last[CHUNK] = {0};
+    int any;
+
+    CM_TRY(find_keys(keys, node, rows, chunk, pool));
+    do {
+        CM_TRY(cm_captured_select(found, node->store, table, *keys, pool));
+        CM_TRY(follow_keys(&any, *keys, last, node, table, *found, pool));
+    } while (any);
+    return NULL;
+}
+
 /* Complete the rows of CHUNK and count their *BYTES; above MOST, cut ROWS. */
 static cm_error_t *complete_chunk(apr_int64_t *bytes, cm_node_t *node,
                                   apr_array_header_t *rows,
                                   const apr_array_header_t *chunk,
                                   apr_int64_t most, apr_pool_t *pool)
 {
-    apr_array_header_t *keys = apr_array_make(pool, CHUNK, sizeof(char *));
+    apr_array_header_t *keys;
     apr_hash_t *found, *filtered;
-    int i, number;
+    int i;
 
-    for (i = 0; i < chunk->nelts; i++) {
-        number = APR_ARRAY_IDX(chunk, i, int);
-        APR_ARRAY_PUSH(keys, const char *) =
-            APR_ARRAY_IDX(rows, number, cm_outgoing_t).local_id;
-    }
-    number = APR_ARRAY_IDX(chunk, 0, int);
-    CM_TRY(cm_captured_select(&found, node->store,
-                              APR_ARRAY_IDX(rows, number, cm_outgoing_t).table,
-                              keys, pool));
-    CM_TRY(find_filtered(&filtered, node,
-                         APR_ARRAY_IDX(rows, number, cm_outgoing_t).table, keys,
+    CM_TRY(find_rows(&found, &keys, node, rows, chunk, pool));
+    CM_TRY(find_filtered(&filtered, node, row_at(rows, chunk, 0)->table, keys,
                          pool));
     for (i = 0; i < chunk->nelts; i++) {
-        cm_outgoing_t *row;
+        const char *key = APR_ARRAY_IDX(keys, i, const char *);
+        cm_outgoing_t *row = row_at(rows, chunk, i);
 
-        number = APR_ARRAY_IDX(chunk, i, int);
-        row = &APR_ARRAY_IDX(rows, number, cm_outgoing_t);
-        if (is_outside(row, filtered))
+        if (is_outside(row, key, filtered))
             continue;
-        CM_TRY(complete(row, node, found, pool));
+        CM_TRY(complete(row, key, node, found, pool));
         *bytes += row->message.body_size;
-        if (*bytes <= most || !number)
+        if (*bytes <= most || !APR_ARRAY_IDX(chunk, i, int))
             continue;
-        rows->nelts = number;
+        rows->nelts = APR_ARRAY_IDX(chunk, i, int);
         break;
     }
     return NULL;

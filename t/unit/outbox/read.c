@@ -417,6 +417,89 @@ static void test_gem_begins(cm_store_t *store, apr_pool_t *pool)
     is_int(first_id, 4, "  then it counts ours");
 }
 
+/* Post FORMER gets the key ID. */
+static void move_post(cm_node_t *node, const char *former, const char *id,
+                      apr_pool_t *pool)
+{
+    database_run(node->store, apr_pstrcat(pool, "UPDATE posts SET id = ", id,
+                                          " WHERE id = ", former, NULL));
+    outbox_capture(node, "post", id, "update", "{\"post\":true}", "[\"id\"]", 2,
+                   pool);
+    database_run(node->store, apr_pstrcat(pool,
+                                          "UPDATE outbound_messages SET"
+                                          " former_record_id = '",
+                                          former,
+                                          "' WHERE former_record_id IS NULL AND"
+                                          " action = 'update' AND"
+                                          " local_record_id = '",
+                                          id, "'", NULL));
+}
+
+/* A new row that is read when it is sent may have another key by then, even one
+ * that no message with a number has given it. */
+static void test_moved(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = outbox_node(store, pool);
+    cm_batch_t *batch;
+    int i;
+
+    database_run(store, "INSERT INTO authors (id) VALUES (5)");
+    database_run(store,
+                 "INSERT INTO posts (id, author_id, title)"
+                 " VALUES (1, 5, 'one'), (2, 5, 'two'), (3, 5, 'three')");
+    outbox_capture(node, "author", "5", "create", "{\"author\":{}}", NULL, 1,
+                   pool);
+    for (i = 1; i <= 3; i++)
+        outbox_capture(node, "post", apr_itoa(pool, i), "create",
+                       "{\"post\":true}", NULL, 1, pool);
+    outbox_capture(node, "author", "5", "delete", "{\"author\":{}}", NULL, 2,
+                   pool);
+    database_run(store, "DELETE FROM authors");
+    move_post(node, "1", "11", pool);
+    move_post(node, "2", "12", pool);
+    outbox_stamp(node, pool);
+    move_post(node, "12", "22", pool);
+    move_post(node, "22", "32", pool);
+    move_post(node, "3", "13", pool);
+    batch = outbox_read_after(node, 0, pool);
+    is_int(batch->messages->nelts, 7, "%s: seven messages", database_of(store));
+    for (i = 1; i <= 3; i++) {
+        static const char *const titles[] = {"one", "two", "three"};
+        const char *wire = outbox_wire(batch, i, 0, pool);
+
+        ok(strstr(wire, apr_pstrcat(pool, "\\\"title\\\":\\\"", titles[i - 1],
+                                    "\\\"", NULL)) != NULL,
+           "  post %d, which has another key by now, is sent whole", i);
+        ok(strstr(wire, ",\"refs\":{\"author_id\":\"author\"}}") != NULL,
+           "  and with its parent, which is gone");
+    }
+    ok(strstr(outbox_wire(batch, 6, 0, pool), "two") != NULL,
+       "  a change before another change of the key, too");
+}
+
+/* Another record may have the key that the row had. */
+static void test_key_taken(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = outbox_node(store, pool);
+    cm_batch_t *batch;
+
+    database_run(store, "INSERT INTO posts (id, title) VALUES (1, 'one')");
+    outbox_capture(node, "post", "1", "create", "{\"post\":true}", NULL, 1,
+                   pool);
+    move_post(node, "1", "11", pool);
+    database_run(store, "INSERT INTO posts (id, title) VALUES (1, 'other')");
+    outbox_capture(node, "post", "1", "create", "{\"post\":true}", NULL, 3,
+                   pool);
+    outbox_stamp(node, pool);
+    batch = outbox_read_after(node, 0, pool);
+    ok(strstr(outbox_wire(batch, 0, 0, pool), "one") != NULL &&
+           !strstr(outbox_wire(batch, 0, 0, pool), "other"),
+       "%s: a new row that another one has followed under its key is itself",
+       database_of(store));
+    ok(strstr(outbox_wire(batch, 2, 0, pool), "other") != NULL,
+       "  and so is the other one");
+}
+
 int main(void)
 {
     if (!database_any())
@@ -430,5 +513,7 @@ int main(void)
     database_each("how a gem counts", test_gem_numbers);
     database_each("gaps of a gem's own time", test_gem_gaps);
     database_each("where a gem begins", test_gem_begins);
+    database_each("another key", test_moved);
+    database_each("a key that is taken", test_key_taken);
     return done_testing();
 }
