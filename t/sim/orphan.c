@@ -164,6 +164,62 @@ static int is_meant(const sim_message_t *parked, const sim_event_t *event)
            (parked->name && !strcmp(event->name, parked->name));
 }
 
+/* Return whether a person at node NUMBER has kept rows, or may have: what
+ * conflict=hold asked was decided there, a message was discarded, or a record
+ * was revived. */
+static int was_asked(const sim_message_t *parked, int number)
+{
+    const apr_array_header_t *steps = parked->world->history->steps;
+    const apr_array_header_t *decided = apr_table_elts(parked->world->decided);
+    const char *prefix = apr_psprintf(parked->pool, "%d ", number);
+    int i;
+
+    for (i = 0; i < decided->nelts; i++)
+        if (!strncmp(APR_ARRAY_IDX(decided, i, apr_table_entry_t).key, prefix,
+                     strlen(prefix)))
+            return 1;
+    for (i = 0; i < steps->nelts; i++) {
+        const sim_step_t *step = &APR_ARRAY_IDX(steps, i, sim_step_t);
+
+        if (!step->gone && step->node == number &&
+            (step->kind == SIM_DISCARD || step->kind == SIM_REVIVE))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return whether a person at the node where the record of PARKED was made may
+ * have kept the row against a delete, when what it referred to in COLUMN had
+ * been deleted and no foreign key there had said so: it is a new record then,
+ * and all of the row is sent as it is. */
+static int was_kept_without(const sim_message_t *parked, int column)
+{
+    const sim_column_t *reference =
+        &parked->world->schema->tables[parked->table].columns[column];
+    const apr_array_header_t *events = parked->world->events;
+    int number = 0, i;
+
+    while (parked->origin && number < parked->world->schema->nodes &&
+           strcmp(sim_schema_node_name(number), parked->origin))
+        number++;
+    if (!parked->origin || number == parked->world->schema->nodes ||
+        strcmp(parked->action, "create") || !parked->name ||
+        reference->rule[number] != SIM_RULE_NONE ||
+        !was_deleted(parked, parked->table, parked->name) ||
+        !was_asked(parked, number))
+        return 0;
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->kind == SIM_EVENT_UPDATE && event->table == parked->table &&
+            event->column == column && event->after &&
+            !strcmp(event->name, parked->name) &&
+            was_deleted(parked, reference->parent, event->after))
+            return 1;
+    }
+    return 0;
+}
+
 /* Return whether some application has written a reference to nothing into
  * COLUMN. Of a message that was withheld, or lost by a restore, the present
  * state is sent, which may be such a row, too. */
@@ -180,7 +236,7 @@ static int was_orphan(const sim_message_t *parked, int column)
             return 1;
     }
     return parked->world->restored || was_withheld(parked) ||
-           may_outlive(parked, column);
+           may_outlive(parked, column) || was_kept_without(parked, column);
 }
 
 /* Return whether PARKED says that COLUMN, which must refer to a row, refers to
