@@ -6,6 +6,8 @@
 
 #include <apr_strings.h>
 
+#include "message.h"
+
 /* Return the number that SQL, about one peer by its name, selects at NODE. */
 static long ask(const sim_judge_t *judge, int node, const char *sql,
                 const char *peer)
@@ -245,21 +247,26 @@ static int may_adopt(const sim_judge_t *judge, const sim_table_t *table,
                                  sim_judge_may_stay(judge, node, table));
 }
 
-/* Return whether an application has deleted the row of TABLE that had KEY at
- * NODE. */
+/* Return whether an application has deleted the row of TABLE that Communicator
+ * called ID at NODE. A key of several columns may have other values elsewhere:
+ * there it may be any row. */
 static int was_deleted(const sim_judge_t *judge, int table, int node,
-                       const char *key)
+                       const char *id)
 {
     const apr_array_header_t *events = judge->world->events;
-    const int is_shared =
-        sim_schema_is_shared(&judge->world->schema->tables[table]);
+    const sim_table_t *deleted = &judge->world->schema->tables[table];
+    const int is_shared = sim_schema_is_shared(deleted);
+    const char *key = sim_message_key(deleted, id, judge->pool);
     int i;
 
     for (i = 0; i < events->nelts; i++) {
         const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
 
-        if (event->kind == SIM_EVENT_DELETE && event->table == table &&
-            (event->node == node || is_shared) && event->row &&
+        if (event->kind != SIM_EVENT_DELETE || event->table != table)
+            continue;
+        if (event->node != node && deleted->joined > 1)
+            return 1;
+        if ((event->node == node || is_shared) && event->row &&
             event->row->key && !strcmp(event->row->key, key))
             return 1;
     }
@@ -269,15 +276,14 @@ static int was_deleted(const sim_judge_t *judge, int table, int node,
 /* Return whether the record of a conflict of TABLE at NODE had gone with its
  * parent by then, and no application has deleted it: nobody is asked about a
  * record that the next message deletes anyway. CELLS are its origin, its id
- * there, its key here, of which one of several columns is not looked for, and
- * when the conflict was decided. Times tell nothing where clocks were wrong. */
+ * there, its key here, and when the conflict was decided. Times tell nothing
+ * where clocks were wrong. */
 static int has_gone(const sim_judge_t *judge, int table, int node,
                     const char **cells)
 {
     const sim_event_t event = {.table = table};
 
     return cells[0] && cells[1] && cells[2] &&
-           judge->world->schema->tables[table].joined < 2 &&
            sim_judge_may_have_gone(judge, &event) &&
            !was_deleted(judge, table, node, cells[2]) &&
            ask(judge, node,
