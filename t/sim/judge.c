@@ -446,7 +446,8 @@ static int was_taken_for_another(const sim_judge_t *judge,
     apr_array_header_t *won;
     int i;
 
-    if (!sim_judge_may_stay(judge, event->node, table))
+    if (!sim_schema_may_stay(judge->world->schema, event->node, table,
+                             judge->pool))
         return 0;
     won = sim_node_select(
         &judge->world->nodes[event->node].sessions[0],

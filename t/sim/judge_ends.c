@@ -153,8 +153,9 @@ static int has_kept_later(const sim_judge_t *judge, const sim_event_t *end,
             (change > event || judge->world->jumped) &&
             change->table == event->table && change->column == event->column &&
             !strcmp(change->name, event->name))
-            return sim_judge_may_stay(
-                judge, end->node, &judge->world->schema->tables[event->table]);
+            return sim_schema_may_stay(
+                judge->world->schema, end->node,
+                &judge->world->schema->tables[event->table], judge->pool);
     return 0;
 }
 

@@ -244,7 +244,8 @@ static int may_adopt(const sim_judge_t *judge, const sim_table_t *table,
                      int node)
 {
     return table->match >= 0 || (sim_schema_is_reused(table) &&
-                                 sim_judge_may_stay(judge, node, table));
+                                 sim_schema_may_stay(judge->world->schema, node,
+                                                     table, judge->pool));
 }
 
 /* Return whether an application has deleted the row of TABLE that Communicator
@@ -366,9 +367,9 @@ static int was_sent_early(const sim_judge_t *judge, const conflict_t *conflict,
     const sim_event_t *lost =
         sim_judge_writer_of(judge, won, won->column, conflict->lost);
 
-    return lost &&
-           sim_judge_may_stay(judge, lost->node,
-                              &judge->world->schema->tables[lost->table]);
+    return lost && sim_schema_may_stay(
+                       judge->world->schema, lost->node,
+                       &judge->world->schema->tables[lost->table], judge->pool);
 }
 
 /* Return whether who wrote the value that won had the other one before, or a

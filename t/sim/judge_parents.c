@@ -175,33 +175,6 @@ int sim_judge_may_forget(const sim_judge_t *judge, const sim_row_t *row,
     return 0;
 }
 
-/* Return whether rows of TABLE may stay at NODE, by a row filter of the table
- * or of one that it must refer to, STEPS further. */
-static int may_stay(const sim_judge_t *judge, int node,
-                    const sim_table_t *table, int steps)
-{
-    int i;
-
-    if (table->publisher >= 0 && table->publisher != node)
-        return 0;
-    if (sim_schema_filter(table, node, judge->pool))
-        return 1;
-    for (i = 0; steps > 0 && i < table->count; i++)
-        if (table->columns[i].kind == SIM_REFERENCE &&
-            table->columns[i].not_null &&
-            may_stay(judge, node,
-                     &judge->world->schema->tables[table->columns[i].parent],
-                     steps - 1))
-            return 1;
-    return 0;
-}
-
-int sim_judge_may_stay(const sim_judge_t *judge, int node,
-                       const sim_table_t *table)
-{
-    return may_stay(judge, node, table, 3);
-}
-
 /* Return whether peers may know the record of ROW: it has a clock at node
  * NUMBER. */
 static int is_known(const sim_judge_t *judge, int number, const sim_row_t *row)
@@ -251,8 +224,9 @@ static int is_outside(const sim_judge_t *judge, int number,
         parent = name ? sim_rows_find(rows, column->parent, name) : NULL;
         if (parent ? is_outside(judge, number, parent, seen) &&
                          !is_known(judge, number, parent)
-                   : sim_judge_may_stay(judge, number,
-                                        &schema->tables[column->parent]) &&
+                   : sim_schema_may_stay(judge->world->schema, number,
+                                         &schema->tables[column->parent],
+                                         judge->pool) &&
                          !is_known(judge, number, row))
             return 1;
     }
@@ -378,8 +352,8 @@ int sim_judge_was_left(const sim_judge_t *judge, int number,
         if (column->kind == SIM_REFERENCE && column->not_null &&
             !row->values[i] && !schema->tables[column->parent].joined &&
             column->rule[number] == SIM_RULE_NONE &&
-            sim_judge_may_stay(judge, number,
-                               &schema->tables[column->parent]) &&
+            sim_schema_may_stay(judge->world->schema, number,
+                                &schema->tables[column->parent], judge->pool) &&
             was_left_with(judge, number, row, i))
             return 1;
     }

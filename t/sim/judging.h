@@ -115,11 +115,6 @@ int sim_judge_may_dangle(const sim_judge_t *judge, const sim_column_t *column);
 int sim_judge_may_forget(const sim_judge_t *judge, const sim_row_t *row,
                          int number);
 
-/* Return whether rows of TABLE may stay at NODE, by a row filter of the table
- * or of one that it must refer to. */
-int sim_judge_may_stay(const sim_judge_t *judge, int node,
-                       const sim_table_t *table);
-
 /* Return whether the changes of ROW of node NUMBER stay there: it needs a row
  * that stays there. Or one that is gone, of whose table that node may keep
  * some, and peers do not know ROW. */

@@ -141,6 +141,20 @@ static int was_read_later(const sim_message_t *parked, int column)
     return (unread & given) != 0;
 }
 
+/* Return whether rows of the table of PARKED may have stayed at some node, by a
+ * row filter, and were sent as they are once that let them out. */
+static int may_have_stayed(const sim_message_t *parked)
+{
+    const sim_schema_t *schema = parked->world->schema;
+    int i;
+
+    for (i = 0; i < schema->nodes; i++)
+        if (sim_schema_may_stay(schema, i, &schema->tables[parked->table],
+                                parked->pool))
+            return 1;
+    return 0;
+}
+
 /* Return whether rows of some node may outlive what COLUMN, a number, refers
  * to. Then an application may replace one reference to nothing by another,
  * which makes no event: both have no name. */
@@ -151,8 +165,8 @@ static int may_outlive(const sim_message_t *parked, int column)
 
     for (i = 0; i < parked->world->schema->nodes; i++)
         if (table->columns[column].rule[i] == SIM_RULE_NONE)
-            return !strcmp(parked->action, "update") || table->filter >= 0 ||
-                   was_read_later(parked, column);
+            return !strcmp(parked->action, "update") ||
+                   may_have_stayed(parked) || was_read_later(parked, column);
     return 0;
 }
 

@@ -367,6 +367,31 @@ const char *sim_schema_filter(const sim_table_t *table, int node,
                : NULL;
 }
 
+/* The same as sim_schema_may_stay(), up to STEPS further. */
+static int may_stay(const sim_schema_t *schema, int node,
+                    const sim_table_t *table, int steps, apr_pool_t *pool)
+{
+    int i;
+
+    if (table->publisher >= 0 && table->publisher != node)
+        return 0;
+    if (sim_schema_filter(table, node, pool))
+        return 1;
+    for (i = 0; steps > 0 && i < table->count; i++)
+        if (table->columns[i].kind == SIM_REFERENCE &&
+            table->columns[i].not_null &&
+            may_stay(schema, node, &schema->tables[table->columns[i].parent],
+                     steps - 1, pool))
+            return 1;
+    return 0;
+}
+
+int sim_schema_may_stay(const sim_schema_t *schema, int node,
+                        const sim_table_t *table, apr_pool_t *pool)
+{
+    return may_stay(schema, node, table, 3, pool);
+}
+
 void sim_schema_make(sim_schema_t *schema, apr_uint64_t seed, int nodes,
                      const sim_database_e *databases)
 {

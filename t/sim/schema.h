@@ -123,6 +123,11 @@ int sim_schema_carries(const sim_schema_t *schema, const sim_table_t *table,
 const char *sim_schema_filter(const sim_table_t *table, int node,
                               apr_pool_t *pool);
 
+/* Return whether rows of TABLE may stay at NODE, by a row filter of the table
+ * or of one that it must refer to. */
+int sim_schema_may_stay(const sim_schema_t *schema, int node,
+                        const sim_table_t *table, apr_pool_t *pool);
+
 /* Return whether rows of TABLE are called by what several rows may have, one
  * after the other: their key, the rows that it refers to, or the column of
  * match=. Else by their tag. */
