@@ -299,23 +299,28 @@ static int has_gone(const sim_judge_t *judge, int table, int node,
 }
 
 /* Return whether a conflict of TABLE at NODE was decided, of a record that has
- * not gone with its parent by then. */
+ * not gone with its parent by then. Who replaced a value that was withheld
+ * seems to know the one here of its clock (docs/convergence.md). */
 static int is_decided(const sim_judge_t *judge, int table, int node)
 {
     const apr_array_header_t *rows = sim_node_select(
         &judge->world->nodes[node].sessions[0],
         apr_psprintf(judge->pool,
-                     "SELECT origin, original_id, local_record_id, created_at"
-                     " FROM communicator_conflicts WHERE model = 'm%d' AND"
-                     " won_value IS NOT NULL AND won_value <> 'null'",
+                     "SELECT origin, original_id, local_record_id, created_at,"
+                     " peer, column_name, won_value, won_clock FROM"
+                     " communicator_conflicts WHERE model = 'm%d' AND"
+                     " won_value <> 'null'",
                      table),
-        4, judge->pool);
+        8, judge->pool);
     int i;
 
-    for (i = 0; i < rows->nelts; i++)
-        if (!has_gone(judge, table, node,
-                      APR_ARRAY_IDX(rows, i, const char **)))
+    for (i = 0; i < rows->nelts; i++) {
+        const char **cells = APR_ARRAY_IDX(rows, i, const char **);
+
+        if (!has_gone(judge, table, node, cells) &&
+            !sim_judge_is_of_withheld(judge, node, table, cells))
             return 1;
+    }
     return 0;
 }
 

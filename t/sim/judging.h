@@ -79,6 +79,13 @@ int sim_judge_is_common(const sim_schema_t *schema, const sim_table_t *table,
  * conflict. */
 int sim_judge_was_withheld(const sim_judge_t *judge, int table);
 
+/* Return whether the peer of a conflict of TABLE has withheld from NODE another
+ * change of its record with the clock of the value that won. CELLS are the
+ * conflict's origin, original_id, then two of no interest, peer, column_name,
+ * won_value and won_clock. */
+int sim_judge_is_of_withheld(const sim_judge_t *judge, int node, int table,
+                             const char **cells);
+
 /* Return whether the values of COLUMN of TABLE may have gone with it. */
 int sim_judge_was_dropped(const sim_judge_t *judge, const sim_table_t *table,
                           int column);
