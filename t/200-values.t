@@ -203,8 +203,8 @@ my @wide = (
     ['more money', cents => '12345678', '12345678.0000',
         map { $_ => qr/'cents' keeps 7 digits before the point/ }
         qw(pgsql mysql)],
-    ['no uuid', code => "'uuid'", 'uuid', pgsql => qr/uuid/,
-        Communicator::Test::Engine::has_uuid() ? (mysql => qr/uuid/) : ()],
+    ['no uuid', code => "'uuid'", 'uuid', pgsql => qr/UUIDs/,
+        Communicator::Test::Engine::has_uuid() ? (mysql => qr/UUIDs/) : ()],
     ['not in the enum', kind => "'HIGH'", 'HIGH',
         map { $_ => qr/kind/ } qw(pgsql mysql)],
     ['no array', list => { sqlite3 => "'{1,'", mysql => "'{1,'" }, '{1,',
