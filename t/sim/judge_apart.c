@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 
 #include "clock.h"
+#include "message.h"
 #include "parked.h"
 
 static int is_same(const char *one, const char *other)
@@ -179,24 +180,6 @@ static int may_wait(const sim_judge_t *judge, const sim_table_t *table)
     return 0;
 }
 
-/* Return whether a node has withheld the message of a new record of TABLE: it
- * may have said which one that continues. */
-static int was_create_withheld(const sim_judge_t *judge, int table)
-{
-    const char *sql = apr_psprintf(judge->pool,
-                                   "SELECT count(*) FROM communicator_withheld"
-                                   " WHERE model = 'm%d' AND action = 'create'",
-                                   table);
-    int i;
-
-    for (i = 0; i < judge->world->schema->nodes; i++)
-        if (strcmp(sim_node_value(&judge->world->nodes[i].sessions[0], sql,
-                                  judge->pool),
-                   "0"))
-            return 1;
-    return 0;
-}
-
 /* Return whether another row of NODE has the tag of ROW, and VALUE in COLUMN:
  * where its key was changed while somebody changed, or deleted, it elsewhere, a
  * person may have kept both records. */
@@ -241,7 +224,9 @@ static int is_made_anew(const sim_judge_t *judge, int node,
     }
     return renamer >= 0 && renamer != node &&
            (is_taken(judge, row) || is_held_fast(schema, node, row->table) ||
-            was_create_withheld(judge, row->table) ||
+            /* it may have said which record the new one continues */
+            sim_message_was_withheld(judge->world, row->table, "create",
+                                     judge->pool) ||
             may_wait(judge, &schema->tables[row->table]));
 }
 

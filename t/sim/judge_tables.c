@@ -5,20 +5,11 @@
 
 #include <apr_strings.h>
 
+#include "message.h"
+
 int sim_judge_was_withheld(const sim_judge_t *judge, int table)
 {
-    const char *sql = apr_psprintf(judge->pool,
-                                   "SELECT count(*) FROM communicator_withheld"
-                                   " WHERE model = 'm%d'",
-                                   table);
-    int i;
-
-    for (i = 0; i < judge->world->schema->nodes; i++)
-        if (strcmp(sim_node_value(&judge->world->nodes[i].sessions[0], sql,
-                                  judge->pool),
-                   "0"))
-            return 1;
-    return 0;
+    return sim_message_was_withheld(judge->world, table, NULL, judge->pool);
 }
 
 /* Return whether one of the bodies that SQL selects at PEER does not have

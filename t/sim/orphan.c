@@ -5,24 +5,6 @@
 
 #include <apr_strings.h>
 
-/* Return whether some node has withheld a message of the model of PARKED. */
-static int was_withheld(const sim_message_t *parked)
-{
-    int i;
-
-    for (i = 0; i < parked->world->schema->nodes; i++)
-        if (strcmp(sim_node_value(
-                       &parked->world->nodes[i].sessions[0],
-                       apr_psprintf(parked->pool,
-                                    "SELECT count(*) FROM communicator_withheld"
-                                    " WHERE model = '%s'",
-                                    parked->model),
-                       parked->pool),
-                   "0"))
-            return 1;
-    return 0;
-}
-
 /* Return what else the statement of EVENT did to the row NAME of TABLE: an
  * event of KIND, that of an update gave COLUMN a value; NULL: nothing. */
 static const sim_event_t *find_beside(const sim_message_t *parked,
@@ -249,7 +231,9 @@ static int was_orphan(const sim_message_t *parked, int column)
             let_dangle(parked, event, column))
             return 1;
     }
-    return parked->world->restored || was_withheld(parked) ||
+    return parked->world->restored ||
+           sim_message_was_withheld(parked->world, parked->table, NULL,
+                                    parked->pool) ||
            may_outlive(parked, column) || was_kept_without(parked, column);
 }
 

@@ -470,8 +470,8 @@ static void test_hub(cm_store_t *store, apr_pool_t *pool)
            "  and keeps what it has");
 }
 
-/* A record that has two names is deleted under both. */
-static void test_names(cm_store_t *store, apr_pool_t *pool)
+/* Make an author that both nodes have made, and match= has found to be one. */
+static cm_node_t *two_names(cm_store_t *store, apr_pool_t *pool)
 {
     cm_settings_t *settings = inbox_settings(pool);
     cm_node_t *node = inbox_node(store, settings, pool);
@@ -480,6 +480,14 @@ static void test_names(cm_store_t *store, apr_pool_t *pool)
                    const char *) = "name";
     change(node, "INSERT INTO authors (name) VALUES ('one')", pool);
     (void)inbox_take(node, 0, "[" AUTHOR(1, 3, "one") "]", pool);
+    return node;
+}
+
+/* A record that has two names is deleted under both. */
+static void test_names(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = two_names(store, pool);
+
     change(node, "UPDATE authors SET born = '2000-01-01'", pool);
     change(node, "DELETE FROM authors", pool);
     is_str(inbox_value(node,
@@ -494,13 +502,8 @@ static void test_names(cm_store_t *store, apr_pool_t *pool)
 /* The newest change of that record is of a column that is not here. */
 static void test_names_elsewhere(cm_store_t *store, apr_pool_t *pool)
 {
-    cm_settings_t *settings = inbox_settings(pool);
-    cm_node_t *node = inbox_node(store, settings, pool);
+    cm_node_t *node = two_names(store, pool);
 
-    APR_ARRAY_PUSH(inbox_model(settings, "author")->columns.match,
-                   const char *) = "name";
-    change(node, "INSERT INTO authors (name) VALUES ('one')", pool);
-    (void)inbox_take(node, 0, "[" AUTHOR(1, 3, "one") "]", pool);
     (void)inbox_take(node, 1,
                      "[" MESSAGE(2, "author", 3, "update", 9000000000000000,
                                  TEXT("name", "one") "," TEXT("extra", "e"),
