@@ -162,6 +162,10 @@ typedef struct cm_record_t {
     int releases;    /* what refers to its row lets go of it first */
     const cm_error_t *untied; /* why it cannot come together with the records
                                  that it must refer to; NULL: nothing known */
+    const cm_error_t *same;   /* the peer knows that it is a record which this
+                                 run brings first; NULL: nothing known */
+    apr_int64_t match_before; /* match= compares what its messages before this
+                                 number say; 0: all */
 } cm_record_t;
 
 /* Records of one shape, which are written together. */

@@ -11,6 +11,7 @@
 #include "record/captured.h"
 #include "record/fit.h"
 #include "record/reference.h"
+#include "outbox/aliases.h"
 
 /* Records of one table for which matching rows are looked for. */
 typedef struct looking_t {
@@ -43,6 +44,12 @@ static const cm_attribute_t *last_attribute(const cm_record_t *record,
     return NULL;
 }
 
+/* Return what match= compares of RECORD in the column NAME, or NULL. */
+static const cm_attribute_t *said(const cm_record_t *record, const char *name)
+{
+    return last_attribute(record, name, record->match_before);
+}
+
 /* Return the parent that ATTRIBUTE (or NULL) of TABLE refers to, or NULL. */
 static const cm_entry_t *parent_of(cm_run_t *run, const cm_table_t *table,
                                    const cm_attribute_t *attribute)
@@ -72,7 +79,7 @@ int cm_match_stands(cm_run_t *run, const cm_record_t *record)
     for (i = 0; i < match->nelts; i++) {
         const char *name = APR_ARRAY_IDX(match, i, const char *);
         const cm_entry_t *parent =
-            parent_of(run, record->table, last_attribute(record, name, 0));
+            parent_of(run, record->table, said(record, name));
 
         if (parent && !local_id_of(parent))
             return 0;
@@ -110,26 +117,48 @@ static const char *add_text(const char *text, cm_value_t value,
                         value.data);
 }
 
-static void look_for(cm_run_t *run, cm_record_t *record, looking_t *looking)
+/* Return what the messages of RECORD before number BEFORE (0: all) have last
+ * said of the columns of match=, as one text and as CELLS. NULL: not all of
+ * that, or not what a row could hold. */
+static const char *text_of(cm_datum_t **cells, cm_run_t *run,
+                           const cm_record_t *record, apr_int64_t before)
 {
     const apr_array_header_t *match = record->table->model->columns.match;
-    cm_datum_t *cells =
-        apr_palloc(run->pool, sizeof(*cells) * (match->nelts + 1));
     const char *text = "";
-    cm_record_t *first;
     int i;
 
+    *cells = apr_palloc(run->pool, sizeof(**cells) * (match->nelts + 1));
     for (i = 0; i < match->nelts; i++) {
         const char *name = APR_ARRAY_IDX(match, i, const char *);
-        cm_value_t value =
-            match_value(run, record->table, last_attribute(record, name, 0));
+        cm_value_t value = match_value(run, record->table,
+                                       last_attribute(record, name, before));
 
         if (value.kind <= CM_NULL ||
-            cm_fit_value(&cells[i], cm_table_column(record->table, name), value,
-                         cm_dialect_of_store(run->node->store), run->pool))
-            return;
+            cm_fit_value(&(*cells)[i], cm_table_column(record->table, name),
+                         value, cm_dialect_of_store(run->node->store),
+                         run->pool))
+            return NULL;
         text = add_text(text, value, run->pool);
     }
+    return text;
+}
+
+static void add_cells(looking_t *looking, const cm_datum_t *cells)
+{
+    int i;
+
+    for (i = 0; i < looking->table->model->columns.match->nelts; i++)
+        cm_bulk_add(looking->keys, cells[i]);
+}
+
+static void look_for(cm_run_t *run, cm_record_t *record, looking_t *looking)
+{
+    cm_datum_t *cells;
+    const char *text = text_of(&cells, run, record, 0);
+    cm_record_t *first;
+
+    if (!text)
+        return;
     record->match = CM_MATCH_NONE;
     first = apr_hash_get(looking->records, text, APR_HASH_KEY_STRING);
     if (first) { /* who made the later messages may have known the earlier */
@@ -137,8 +166,7 @@ static void look_for(cm_run_t *run, cm_record_t *record, looking_t *looking)
         return;
     }
     apr_hash_set(looking->records, text, APR_HASH_KEY_STRING, record);
-    for (i = 0; i < match->nelts; i++)
-        cm_bulk_add(looking->keys, cells[i]);
+    add_cells(looking, cells);
 }
 
 static looking_t *looking_of(apr_hash_t *all, const cm_table_t *table,
@@ -194,8 +222,45 @@ static const char *row_text(const looking_t *looking,
     return text;
 }
 
+static apr_int64_t first_id(const cm_record_t *record)
+{
+    return CM_NTH(record->tasks, 0, const cm_task_t)->message->id;
+}
+
+/* Return whether a hub that has found RECORD, which is new here, to be the one
+ * that it has sent us as IDENTITY would send it under its new name: that is the
+ * smaller one. Two records of one node are two. */
+static int is_renamed_there(const cm_run_t *run, const cm_record_t *record,
+                            cm_identity_t identity)
+{
+    return strcmp(identity.origin, run->node->settings->name) != 0 &&
+           strcmp(identity.origin, record->entry->identity.origin) != 0 &&
+           cm_aliases_compare(record->entry->identity, identity) < 0;
+}
+
+/* Return whether RECORD, whose first message has the values of the row of
+ * MAPPING (NULL: none), is that record at the peer: unless that one got other
+ * values before. */
+static int is_found_there(cm_run_t *run, cm_record_t *record,
+                          const cm_mapping_t *mapping)
+{
+    const cm_record_t *other;
+    int has_left;
+
+    if (!mapping || !is_renamed_there(run, record, mapping->identity))
+        return 0;
+    other =
+        cm_directory_get(run, record->entry->model, mapping->identity)->record;
+    record->match_before = first_id(record) + 1;
+    has_left =
+        other && other != record && cm_match_has_left(run, other, record);
+    record->match_before = 0;
+    return !has_left;
+}
+
 static cm_error_t *take_row(int *found, cm_run_t *run, const looking_t *looking,
-                            const cm_rows_t *rows, int row)
+                            const cm_rows_t *rows, int row,
+                            apr_hash_t *mappings)
 {
     const cm_datum_t *raw = cm_cell(rows, row, 1);
     apr_array_header_t *attributes;
@@ -211,6 +276,12 @@ static cm_error_t *take_row(int *found, cm_run_t *run, const looking_t *looking,
     if (!record || record->match == CM_MATCH_FOUND ||
         !cm_cell_text(rows, row, 0))
         return NULL;
+    if (mappings &&
+        !is_found_there(run, record,
+                        apr_hash_get(mappings, cm_cell_text(rows, row, 0),
+                                     APR_HASH_KEY_STRING)))
+        return NULL;
+    record->match_before = mappings ? first_id(record) + 1 : 0;
     record->match = CM_MATCH_FOUND;
     cm_lock_set_row(run, record, cm_cell_text(rows, row, 0), raw,
                     cm_cell_text(rows, row, 0));
@@ -219,21 +290,41 @@ static cm_error_t *take_row(int *found, cm_run_t *run, const looking_t *looking,
     return NULL;
 }
 
+/* Take those of ROWS that records of LOOKING match; FIRST: by their first
+ * messages. */
+static cm_error_t *take_rows(int *found, cm_run_t *run,
+                             const looking_t *looking, const cm_rows_t *rows,
+                             int first, apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *ids =
+        apr_array_make(scratch_pool, rows->count + 1, sizeof(const char *));
+    apr_hash_t *mappings = NULL;
+    int i;
+
+    for (i = 0; first && i < rows->count; i++)
+        APR_ARRAY_PUSH(ids, const char *) = cm_cell_text(rows, i, 0);
+    if (ids->nelts)
+        CM_TRY(cm_mapping_by_local_id(&mappings, run->node,
+                                      looking->table->model->type, ids,
+                                      scratch_pool));
+    for (i = 0; i < rows->count; i++)
+        CM_TRY(take_row(found, run, looking, rows, i, mappings));
+    return NULL;
+}
+
 static cm_error_t *find_rows(int *found, cm_run_t *run,
-                             const looking_t *looking, apr_pool_t *scratch_pool)
+                             const looking_t *looking, int first,
+                             apr_pool_t *scratch_pool)
 {
     const char *wanted = apr_pstrcat(scratch_pool, looking->table->key_text,
                                      ", ", looking->table->capture, NULL);
     cm_rows_t *rows;
-    int i;
 
     if (!cm_bulk_rows(looking->keys))
         return NULL;
     CM_TRY(cm_bulk_select(&rows, run->node->store, wanted, looking->keys, NULL,
                           1, run->pool));
-    for (i = 0; i < rows->count; i++)
-        CM_TRY(take_row(found, run, looking, rows, i));
-    return NULL;
+    return take_rows(found, run, looking, rows, first, scratch_pool);
 }
 
 int cm_match_is_dying(const cm_record_t *record)
@@ -261,8 +352,7 @@ int cm_match_has_left(cm_run_t *run, const cm_record_t *other,
                       const cm_record_t *record)
 {
     const apr_array_header_t *match = record->table->model->columns.match;
-    const apr_int64_t first =
-        CM_NTH(record->tasks, 0, const cm_task_t)->message->id;
+    const apr_int64_t first = first_id(record);
     int i;
 
     for (i = 0; i < match->nelts; i++) {
@@ -270,8 +360,7 @@ int cm_match_has_left(cm_run_t *run, const cm_record_t *other,
 
         if (differs(match_value(run, other->table,
                                 last_attribute(other, name, first)),
-                    match_value(run, record->table,
-                                last_attribute(record, name, 0))))
+                    match_value(run, record->table, said(record, name))))
             return 1;
     }
     return 0;
@@ -292,31 +381,136 @@ int cm_match_is_other(cm_run_t *run, const apr_array_header_t *attributes,
 
             if (!strcmp(attribute->name, name) && !attribute->reference_model &&
                 differs(match_value(run, record->table, attribute),
-                        match_value(run, record->table,
-                                    last_attribute(record, name, 0))))
+                        match_value(run, record->table, said(record, name))))
                 return 1;
         }
     }
     return 0;
 }
 
-cm_error_t *cm_match_find(int *found, cm_run_t *run, apr_pool_t *scratch_pool)
+/* Return whether match= is to be asked about RECORD. */
+static int is_open(const cm_record_t *record)
+{
+    return record->table->model->columns.match->nelts && record->entry &&
+           !record->entry->found->mapping && !record->row->raw &&
+           record->match == CM_MATCH_OPEN && !cm_match_is_dying(record);
+}
+
+/* A node that has one peer learns from it only which records others have found
+ * to be the same, and the peer has found that by what the first message of the
+ * record said: later ones may have given it other values. Return these first
+ * ones, as text_of(), if there are others since. */
+static const char *former_text(cm_datum_t **cells, cm_run_t *run,
+                               const cm_record_t *record)
+{
+    const cm_task_t *first;
+    const char *text, *last;
+
+    if (run->node->settings->peers->nelts != 1 || record->tasks->nelts < 2 ||
+        record->table->model->shared_keys || !is_open(record))
+        return NULL;
+    first = CM_NTH(record->tasks, 0, const cm_task_t);
+    if (first->fault || first->message->action != CM_CREATE)
+        return NULL;
+    last = text_of(cells, run, record, 0);
+    text = text_of(cells, run, record, first->message->id + 1);
+    return text && (!last || strcmp(text, last) != 0) ? text : NULL;
+}
+
+/* Find the rows of such records. */
+static cm_error_t *find_former_rows(int *found, int *count, cm_run_t *run,
+                                    apr_pool_t *scratch_pool)
 {
     apr_hash_t *all = apr_hash_make(scratch_pool);
     apr_hash_index_t *index;
     int i;
 
+    *count = 0;
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+        cm_datum_t *cells;
+        const char *text = former_text(&cells, run, record);
+        looking_t *looking;
+
+        if (!text)
+            continue;
+        ++*count;
+        looking = looking_of(all, record->table, scratch_pool);
+        if (apr_hash_get(looking->records, text, APR_HASH_KEY_STRING))
+            continue;
+        apr_hash_set(looking->records, text, APR_HASH_KEY_STRING, record);
+        add_cells(looking, cells);
+    }
+    for (index = apr_hash_first(scratch_pool, all); index;
+         index = apr_hash_next(index))
+        CM_TRY(
+            find_rows(found, run, apr_hash_this_val(index), 1, scratch_pool));
+    return NULL;
+}
+
+/* Return whether what RECORD was called first, TEXT, is what OTHER was called
+ * then, by the messages of this run. */
+static int was_called(cm_run_t *run, const cm_record_t *record,
+                      const cm_record_t *other, const char *text)
+{
+    cm_datum_t *cells;
+    const char *there = text_of(&cells, run, other, first_id(record));
+
+    return there && !strcmp(text, there) && !cm_match_is_dying(other) &&
+           is_renamed_there(run, record, other->entry->identity);
+}
+
+/* Let such records wait for those of this run that they are: their rows are
+ * found when these are here. */
+static void find_former_records(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    apr_hash_t *all = apr_hash_make(scratch_pool);
+    cm_datum_t *cells;
+    int i;
+
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t), *other;
+        looking_t *looking;
+        const char *text;
+
+        if (!record->table->model->columns.match->nelts || !record->entry)
+            continue;
+        looking = looking_of(all, record->table, scratch_pool);
+        text = former_text(&cells, run, record);
+        other = text ? apr_hash_get(looking->records, text, APR_HASH_KEY_STRING)
+                     : NULL;
+        if (other && was_called(run, record, other, text)) {
+            record->match = CM_MATCH_NONE;
+            record->same = CM_FAIL(run->pool, CM_WAITS,
+                                   "it is the record of message"
+                                   " %" APR_INT64_T_FMT,
+                                   first_id(other));
+        }
+        text = text_of(&cells, run, record, 0);
+        if (text && !apr_hash_get(looking->records, text, APR_HASH_KEY_STRING))
+            apr_hash_set(looking->records, text, APR_HASH_KEY_STRING, record);
+    }
+}
+
+cm_error_t *cm_match_find(int *found, cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    apr_hash_t *all = apr_hash_make(scratch_pool);
+    apr_hash_index_t *index;
+    int i, former;
+
     *found = 0;
+    CM_TRY(find_former_rows(found, &former, run, scratch_pool));
+    if (former)
+        find_former_records(run, scratch_pool);
     for (i = 0; i < run->records->nelts; i++) {
         cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
 
-        if (record->table->model->columns.match->nelts && record->entry &&
-            !record->entry->found->mapping && !record->row->raw &&
-            record->match == CM_MATCH_OPEN && !cm_match_is_dying(record))
+        if (is_open(record))
             look_for(run, record, looking_of(all, record->table, scratch_pool));
     }
     for (index = apr_hash_first(scratch_pool, all); index;
          index = apr_hash_next(index))
-        CM_TRY(find_rows(found, run, apr_hash_this_val(index), scratch_pool));
+        CM_TRY(
+            find_rows(found, run, apr_hash_this_val(index), 0, scratch_pool));
     return NULL;
 }

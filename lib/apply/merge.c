@@ -539,6 +539,8 @@ static cm_error_t *make_effect(const merging_t *at)
     cm_error_t *err;
 
     CM_TRY(check_earlier(at->run, record));
+    if (record->same)
+        return cm_error_copy(record->same, at->run->pool);
     if (record->here->unreadable)
         return cm_error_copy(record->here->unreadable, at->run->pool);
     for (i = record->next; i < effect->until; i++) {

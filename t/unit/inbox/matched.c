@@ -152,6 +152,117 @@ static void test_parked(cm_store_t *store, apr_pool_t *pool)
            "4", "  when that has come");
 }
 
+/* Run SQL as the application, and give its changes their numbers. */
+static void change(cm_node_t *node, const char *sql, apr_pool_t *pool)
+{
+    database_run(node->store, sql);
+    database_must(cm_stamp_all(&(apr_int64_t){0}, node, pool));
+}
+
+/* A hub tells us of author ORIGINAL of ORIGIN, and what it was called then. */
+#define TOLD(id, origin, original, name)                                       \
+    "{\"id\":" #id ",\"origin\":\"" origin "\",\"original_id\":" #original     \
+    ",\"action\":\"create\",\"clock\":1000,\"body\":\"{\\\"author\\\":{" TEXT( \
+        "name", name) "}}\"}"
+#define RECALLED(id, origin, original, name)                                   \
+    "{\"id\":" #id ",\"origin\":\"" origin "\",\"original_id\":" #original     \
+    ",\"action\":\"update\",\"clock\":2000,\"base\":1000"                      \
+    ",\"body\":\"{\\\"author\\\":{" TEXT("name", name) "}}\"}"
+
+/* What a hub says that has found the authors b 3 and ORIGIN 5 to be the same:
+ * the name of that becomes another one, and a new author gets the first one. */
+#define FOUND(id, next, last, origin)                                          \
+    TOLD(id, origin, 5, "one")                                                 \
+    "," RECALLED(next, origin, 5, "two") "," TOLD(last, origin, 6, "one")
+
+/* Who is called NAME: origin, the id there, and how many other names it has. */
+static const char *called(cm_node_t *node, const char *name, apr_pool_t *pool)
+{
+    const char *id = inbox_value(
+        node,
+        apr_psprintf(pool,
+                     "SELECT original_id FROM communicator_mappings WHERE"
+                     " local_record_type = 'Author' AND local_record_id ="
+                     " (SELECT CAST(id AS char(1)) FROM authors WHERE name ="
+                     " '%s')",
+                     name),
+        pool);
+
+    return apr_psprintf(
+        pool, "%s and %s", id ? id : "nobody",
+        inbox_value(node,
+                    apr_psprintf(pool,
+                                 "SELECT count(*) FROM communicator_mappings"
+                                 " WHERE local_record_type = 'Author' AND"
+                                 " same_id = '%s'",
+                                 id ? id : ""),
+                    pool));
+}
+
+/* BEFORE is what came from the hub in an earlier batch, one message. Who is
+ * called TWO and ONE then? */
+static void test_told(cm_store_t *store, const char *before, const char *batch,
+                      const char *two, const char *one, apr_pool_t *pool)
+{
+    cm_node_t *node = matching_node(store, pool);
+
+    if (before)
+        (void)inbox_take(node, 0, before, pool);
+    (void)inbox_take(node, before != NULL, batch, pool);
+    database_must(cm_inbox_retry(&(cm_receipt_t *){NULL}, node, "there", pool));
+    is_str(called(node, "two", pool), two,
+           "%s: what was called otherwise when its name came",
+           database_of(store));
+    is_str(called(node, "one", pool), one, "  what is called so now");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM inbound_messages WHERE"
+                       " processed_at IS NULL",
+                       pool),
+           "0", "  nothing waits");
+}
+
+static void test_told_at_once(cm_store_t *store, apr_pool_t *pool)
+{
+    test_told(store, NULL,
+              "[" TOLD(1, "b", 3, "one") "," FOUND(2, 3, 4, "a") "]", "5 and 1",
+              "6 and 0", pool);
+}
+
+static void test_told_later(cm_store_t *store, apr_pool_t *pool)
+{
+    test_told(store, "[" TOLD(1, "b", 3, "one") "]",
+              "[" FOUND(2, 3, 4, "a") "]", "5 and 1", "6 and 0", pool);
+}
+
+/* The first one was called otherwise before. */
+static void test_told_between(cm_store_t *store, apr_pool_t *pool)
+{
+    test_told(store, "[" TOLD(1, "b", 3, "none") "]",
+              "[" RECALLED(2, "b", 3, "one") "," FOUND(3, 4, 5, "a") "]",
+              "5 and 1", "6 and 0", pool);
+}
+
+/* The hub would send the record as b 3 if it were that one. */
+static void test_told_other(cm_store_t *store, apr_pool_t *pool)
+{
+    test_told(store, "[" TOLD(1, "b", 3, "one") "]",
+              "[" FOUND(2, 3, 4, "c") "]", "5 and 0", "3 and 1", pool);
+}
+
+/* The hub cannot know of what was made here that it is the one. */
+static void test_told_of_ours(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = matching_node(store, pool);
+
+    database_run(store, "INSERT INTO authors (name) VALUES ('one')");
+    (void)inbox_take(
+        node, 0, "[" TOLD(1, "a", 5, "one") "," RECALLED(2, "a", 5, "two") "]",
+        pool);
+    is_str(called(node, "two", pool), "5 and 0",
+           "%s: what was called as a row of ours", database_of(store));
+    is_str(called(node, "one", pool), "1 and 0", "  is another one");
+}
+
 #define NAMED(id, model, origin, original, attributes, more)                   \
     "{\"id\":" #id ",\"origin\":\"" origin "\",\"original_id\":" #original     \
     ",\"action\":\"create\",\"clock\":1000" more ",\"body\":\"{\\\"" model     \
@@ -247,13 +358,6 @@ static void test_many_theirs(cm_store_t *store, apr_pool_t *pool)
 static void test_many_smaller(cm_store_t *store, apr_pool_t *pool)
 {
     test_many(store, "away", pool);
-}
-
-/* Run SQL as the application, and give its changes their numbers. */
-static void change(cm_node_t *node, const char *sql, apr_pool_t *pool)
-{
-    database_run(node->store, sql);
-    database_must(cm_stamp_all(&(apr_int64_t){0}, node, pool));
 }
 
 /* Withhold from the peer the delete of the record's name of node ORIGIN. */
@@ -382,6 +486,11 @@ int main(void)
     database_each("a name moves, the other name", test_theirs);
     database_each("a name moves, and loses", test_lost);
     database_each("a name moves, parked", test_parked);
+    database_each("a hub tells, at once", test_told_at_once);
+    database_each("a hub tells, in two batches", test_told_later);
+    database_each("a hub tells, between", test_told_between);
+    database_each("a hub tells of another one", test_told_other);
+    database_each("a hub tells of ours", test_told_of_ours);
     database_each("one row", test_one_row);
     database_each("many", test_many_theirs);
     database_each("many, of smaller names", test_many_smaller);
