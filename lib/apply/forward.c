@@ -2,6 +2,7 @@
  * them to its other peers, and what a peer has lost goes back to it. Where
  * conflict=NODE or a person let an older value win, that value is published
  * again to all. */
+#include "apply/match_internal.h"
 #include "apply/sender_internal.h"
 
 #include <string.h>
@@ -100,7 +101,8 @@ void cm_forward_state(cm_run_t *run, const cm_record_t *record)
 }
 
 /* Queue the messages that have changed records, and that somebody lacks; *SEQ
- * is the last number. */
+ * is the last number. With match= others look for the values of a new record,
+ * so they must not get any for which we have not looked. */
 static cm_error_t *forward(apr_int64_t *seq, cm_run_t *run,
                            apr_pool_t *scratch_pool)
 {
@@ -111,7 +113,8 @@ static cm_error_t *forward(apr_int64_t *seq, cm_run_t *run,
     for (i = 0; i < run->tasks->nelts; i++) {
         cm_task_t *task = CM_NTH(run->tasks, i, cm_task_t);
 
-        if (!task->done || !task->changed || (!is_hub && !is_lost(run, task)))
+        if (!task->done || !task->changed || (!is_hub && !is_lost(run, task)) ||
+            cm_match_is_passed(run, task))
             continue;
         if (task->message->recast)
             cm_forward_state(run, task->record);

@@ -388,6 +388,30 @@ int cm_match_is_other(cm_run_t *run, const apr_array_header_t *attributes,
     return 0;
 }
 
+int cm_match_is_passed(cm_run_t *run, const cm_task_t *task)
+{
+    const cm_record_t *record = task->record;
+    const cm_task_t *last = NULL;
+    const char *text, *now;
+    cm_datum_t *cells;
+    int i;
+
+    if (!record->table->model->columns.match->nelts || record->row->raw ||
+        task->message->from_gem || cm_match_is_dying(record))
+        return 0;
+    for (i = 0; i < record->tasks->nelts; i++) {
+        const cm_task_t *other = CM_NTH(record->tasks, i, const cm_task_t);
+
+        if (other->done && other->changed)
+            last = other;
+    }
+    if (!last || last == task)
+        return 0;
+    text = text_of(&cells, run, record, task->message->id + 1);
+    now = text_of(&cells, run, record, last->message->id + 1);
+    return text && now && strcmp(text, now) != 0;
+}
+
 /* Return whether match= is to be asked about RECORD. */
 static int is_open(const cm_record_t *record)
 {

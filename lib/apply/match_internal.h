@@ -30,6 +30,10 @@ int cm_match_has_left(cm_run_t *run, const cm_record_t *other,
 int cm_match_is_other(cm_run_t *run, const apr_array_header_t *attributes,
                       const cm_record_t *record);
 
+/* Return whether TASK gives its record, which this run has made, values in the
+ * columns of match= that it never had here: it got others at once. */
+int cm_match_is_passed(cm_run_t *run, const cm_task_t *task);
+
 /* --- adopt.c --- */
 
 /* After stamping: give matching rows that have an identity of another origin a

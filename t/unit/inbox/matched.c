@@ -263,6 +263,30 @@ static void test_told_of_ours(cm_store_t *store, apr_pool_t *pool)
     is_str(called(node, "one", pool), "1 and 0", "  is another one");
 }
 
+/* A hub has a row that is called as the author of a peer was at first, when it
+ * had not come yet: for the third node they must not be one, either. */
+static void test_passed(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = matching_hub(store, pool);
+
+    change(node, "INSERT INTO authors (name) VALUES ('one')", pool);
+    (void)inbox_take(
+        node, 0, "[" TOLD(1, "a", 5, "one") "," RECALLED(2, "a", 5, "two") "]",
+        pool);
+    is_str(called(node, "two", pool), "5 and 0",
+           "%s: a name that was given up before it came", database_of(store));
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM outbound_messages WHERE origin ="
+                       " 'a' AND body LIKE '%%one%%'",
+                       pool),
+           "0", "  no other node gets it");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM outbound_messages WHERE origin ="
+                       " 'a' AND body LIKE '%%two%%'",
+                       pool),
+           "1", "  but the present one");
+}
+
 #define NAMED(id, model, origin, original, attributes, more)                   \
     "{\"id\":" #id ",\"origin\":\"" origin "\",\"original_id\":" #original     \
     ",\"action\":\"create\",\"clock\":1000" more ",\"body\":\"{\\\"" model     \
@@ -491,6 +515,7 @@ int main(void)
     database_each("a hub tells, between", test_told_between);
     database_each("a hub tells of another one", test_told_other);
     database_each("a hub tells of ours", test_told_of_ours);
+    database_each("a hub does not tell", test_passed);
     database_each("one row", test_one_row);
     database_each("many", test_many_theirs);
     database_each("many, of smaller names", test_many_smaller);
