@@ -2,6 +2,7 @@
  * both sides. If a row here has the same values in the columns of match=, it is
  * adopted, and no second one is created. */
 #include "apply/match_internal.h"
+#include "apply/sender_internal.h"
 
 #include <string.h>
 
@@ -20,34 +21,72 @@ typedef struct looking_t {
     apr_hash_t *records; /* values as one text -> cm_record_t * */
 } looking_t;
 
-/* Return what the messages of RECORD before number ID (0: all) have last said
- * of the column NAME, or NULL. */
-static const cm_attribute_t *last_attribute(const cm_record_t *record,
-                                            const char *name, apr_int64_t id)
+/* Return what MESSAGE says of the column NAME, or NULL. */
+static const cm_attribute_t *attribute_of(const cm_message_t *message,
+                                          const char *name)
 {
-    int i, j;
+    const apr_array_header_t *attributes = message->attributes;
+    int i;
 
-    for (i = record->tasks->nelts - 1; i >= 0; i--) {
-        const cm_task_t *task = CM_NTH(record->tasks, i, cm_task_t);
-        const apr_array_header_t *attributes = task->message->attributes;
+    for (i = 0; attributes && i < attributes->nelts; i++) {
+        const cm_attribute_t *attribute =
+            &APR_ARRAY_IDX(attributes, i, cm_attribute_t);
 
-        if (task->fault || (id && task->message->id >= id))
-            continue;
-        for (j = 0; attributes && j < attributes->nelts; j++) {
-            const cm_attribute_t *attribute =
-                &APR_ARRAY_IDX(attributes, j, cm_attribute_t);
-
-            if (!strcmp(attribute->name, name))
-                return attribute;
-        }
+        if (!strcmp(attribute->name, name))
+            return attribute;
     }
     return NULL;
 }
 
-/* Return what match= compares of RECORD in the column NAME, or NULL. */
-static const cm_attribute_t *said(const cm_record_t *record, const char *name)
+/* Return whether what LATER says of the column NAME is what its sender had
+ * there, rather than what EARLIER, a message before it, says. A hub forwards
+ * messages as it has received them: what they say of columns that they did not
+ * change may be older than what the hub has sent before. */
+static int prevails(cm_run_t *run, const cm_task_t *later,
+                    const cm_task_t *earlier, const char *name)
 {
-    return last_attribute(record, name, record->match_before);
+    const apr_int64_t clock = cm_clocks_of(&later->message->clocks, name);
+    const apr_int64_t before = cm_clocks_of(&earlier->message->clocks, name);
+    const int column = cm_table_settable(later->table, name);
+    cm_field_t here, there;
+
+    if (clock != before || column < 0 || later->message->from_gem)
+        return clock >= before;
+    here = cm_apply_read_column(run, earlier, column);
+    there = cm_apply_read_column(run, later, column);
+    return !cm_state_field_wins(&here, &there);
+}
+
+/* Return what the record of RECORD's messages before number ID (0: all) has in
+ * the column NAME at their sender, as far as they say, or NULL. */
+static const cm_attribute_t *newest_attribute(cm_run_t *run,
+                                              const cm_record_t *record,
+                                              const char *name, apr_int64_t id)
+{
+    const cm_attribute_t *newest = NULL;
+    const cm_task_t *by = NULL;
+    int i;
+
+    for (i = 0; i < record->tasks->nelts; i++) {
+        const cm_task_t *task = CM_NTH(record->tasks, i, cm_task_t);
+        const cm_attribute_t *attribute;
+
+        if (task->fault || (id && task->message->id >= id))
+            continue;
+        attribute = attribute_of(task->message, name);
+        if (!attribute || (by && !prevails(run, task, by, name)))
+            continue;
+        newest = attribute;
+        by = task;
+    }
+    return newest;
+}
+
+/* Return what match= compares of RECORD in the column NAME, or NULL. */
+static const cm_attribute_t *said(cm_run_t *run, const cm_record_t *record,
+                                  const char *name)
+{
+    return newest_attribute(run, record, name, record->match_before);
 }
 
 /* Return the parent that ATTRIBUTE (or NULL) of TABLE refers to, or NULL. */
@@ -79,7 +118,7 @@ int cm_match_stands(cm_run_t *run, const cm_record_t *record)
     for (i = 0; i < match->nelts; i++) {
         const char *name = APR_ARRAY_IDX(match, i, const char *);
         const cm_entry_t *parent =
-            parent_of(run, record->table, said(record, name));
+            parent_of(run, record->table, said(run, record, name));
 
         if (parent && !local_id_of(parent))
             return 0;
@@ -130,8 +169,8 @@ static const char *text_of(cm_datum_t **cells, cm_run_t *run,
     *cells = apr_palloc(run->pool, sizeof(**cells) * (match->nelts + 1));
     for (i = 0; i < match->nelts; i++) {
         const char *name = APR_ARRAY_IDX(match, i, const char *);
-        cm_value_t value = match_value(run, record->table,
-                                       last_attribute(record, name, before));
+        cm_value_t value = match_value(
+            run, record->table, newest_attribute(run, record, name, before));
 
         if (value.kind <= CM_NULL ||
             cm_fit_value(&(*cells)[i], cm_table_column(record->table, name),
@@ -359,8 +398,8 @@ int cm_match_has_left(cm_run_t *run, const cm_record_t *other,
         const char *name = APR_ARRAY_IDX(match, i, const char *);
 
         if (differs(match_value(run, other->table,
-                                last_attribute(other, name, first)),
-                    match_value(run, record->table, said(record, name))))
+                                newest_attribute(run, other, name, first)),
+                    match_value(run, record->table, said(run, record, name))))
             return 1;
     }
     return 0;
@@ -380,8 +419,9 @@ int cm_match_is_other(cm_run_t *run, const apr_array_header_t *attributes,
                 &APR_ARRAY_IDX(attributes, j, cm_attribute_t);
 
             if (!strcmp(attribute->name, name) && !attribute->reference_model &&
-                differs(match_value(run, record->table, attribute),
-                        match_value(run, record->table, said(record, name))))
+                differs(
+                    match_value(run, record->table, attribute),
+                    match_value(run, record->table, said(run, record, name))))
                 return 1;
         }
     }

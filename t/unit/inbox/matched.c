@@ -82,6 +82,60 @@ static void test_theirs(cm_store_t *store, apr_pool_t *pool)
                     pool);
 }
 
+/* A hub forwards a change of another column, which was made without knowing
+ * the name that it has sent before: that message still has the former one. */
+#define FORWARDED(id, clock, named, name)                                      \
+    "{\"id\":" #id "," OURS ",\"action\":\"update\",\"clock\":" #clock         \
+    ",\"clocks\":{\"name\":" #named                                            \
+    "},\"base\":{\"best_id\":9000000000000005},\"body\":"                      \
+    "\"{\\\"author\\\":{\\\"best_id\\\":null,\\\"name\\\":\\\"" name           \
+    "\\\"}}\"}"
+
+static void test_stale(cm_store_t *store, apr_pool_t *pool)
+{
+    test_name_moves(store, NULL,
+                    "[" RENAMED(1, OURS) "," FORWARDED(
+                        2, 9000000000000010, 9000000000000005, "one") //
+                    "," AUTHOR(3, 4, "one") "]",
+                    pool);
+}
+
+/* Both names are of one microsecond: the greater one is there. */
+static void test_stale_equal(cm_store_t *store, apr_pool_t *pool)
+{
+    test_name_moves(store, NULL,
+                    "[" RENAMED(1, OURS) "," FORWARDED(
+                        2, 9000000000000010, 9000000000000009, "one") //
+                    "," AUTHOR(3, 4, "one") "]",
+                    pool);
+}
+
+/* So it is with a record that has not come before. What it was called first is
+ * the name of another one here. */
+static void test_stale_new(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = matching_node(store, pool);
+
+    database_run(store, "INSERT INTO authors (name) VALUES ('one')");
+    (void)inbox_take(
+        node, 0,
+        "[" AUTHOR(1, 3, "one") "," RENAMED(
+            2, THEIRS) "," //
+                       "{\"id\":3," THEIRS ",\"action\":\"update\",\"clock\":"
+                       "9000000000000010,\"clocks\":"
+                       "{\"name\":1000},\"base\":{\"best_id\":1000},\"body\":"
+                       "\"{\\\"author\\\":{\\\"best_id\\\":null," TEXT(
+                           "name", "one") "}}\"}]",
+        pool);
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_mappings WHERE"
+                       " same_id IS NOT NULL",
+                       pool),
+           "0", "%s: a name that has been given up", database_of(store));
+    is_str(inbox_value(node, "SELECT count(*) FROM authors", pool), "2",
+           "  is not looked for");
+}
+
 /* The peer had made it, too. Its other name was found to be the same, then what
  * the peer calls it now is less than what it was called here meanwhile. */
 static void test_lost(cm_store_t *store, apr_pool_t *pool)
@@ -508,6 +562,9 @@ int main(void)
     database_each("a name moves", test_ours);
     database_each("a name moves, two names", test_ours_named);
     database_each("a name moves, the other name", test_theirs);
+    database_each("a name moves, an older message follows", test_stale);
+    database_each("a name moves, as old", test_stale_equal);
+    database_each("a name moves, of a new record", test_stale_new);
     database_each("a name moves, and loses", test_lost);
     database_each("a name moves, parked", test_parked);
     database_each("a hub tells, at once", test_told_at_once);
