@@ -490,6 +490,7 @@ static const sim_scene_t scenes[] = {
     {"rekeyed", "few", sim_apart_fits_renamed, sim_apart_draw_renamed},
     {"rematched", "few", sim_matched_fits_rematched,
      sim_matched_draw_rematched},
+    {"reparented", "few", sim_apart_fits_reparented, sim_apart_draw_reparented},
 };
 
 #define SCENES ((int)(sizeof(scenes) / sizeof(*scenes)))

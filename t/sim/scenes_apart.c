@@ -4,6 +4,9 @@
 /* Where the row filter lets a record end: see sim_schema_filter(). */
 #define STAYS "1001"
 
+/* Bytes: more than a small message has, less than most. */
+#define LITTLE 180
+
 /* Return a column of TABLE for texts that the other node carries, and the one
  * lacks; -1: there is none. */
 static int lacking_of(const sim_table_t *table, sim_pair_t both)
@@ -52,10 +55,19 @@ static int begin(sim_draw_t *draw, sim_place_t place, sim_pair_t both)
     return tag;
 }
 
-/* Let what happened at both nodes meet. */
+/* Let what happened at both nodes meet; what the one did may be too large for
+ * the other one, and be sent again later. That has random numbers of its own:
+ * seeds keep theirs. */
 static void meet(sim_draw_t *draw, sim_pair_t both)
 {
-    if (sim_draw_chance(draw, 50))
+    sim_random_t random =
+        sim_random_begin(draw->history->seed, "sent once more");
+
+    if (sim_random_chance(&random, 20)) {
+        sim_scene_send_all(draw, both.one, both.other)->most_bytes = LITTLE;
+        sim_scene_send_all(draw, both.other, both.one);
+    }
+    else if (sim_draw_chance(draw, 50))
         sim_scene_send_all(draw, both.one, both.other);
     else
         sim_scene_send_all(draw, both.other, both.one);
@@ -111,4 +123,73 @@ void sim_apart_draw_renamed(sim_draw_t *draw, sim_place_t place,
         sim_draw_change(draw, both.one, place.table, tag, place.column);
     sim_draw_change(draw, both.one, place.table, tag, SIM_CELL_KEY);
     meet(draw, both);
+}
+
+/* --- The key of a row is references. One of them comes to refer to a new row
+ * at the node that lacks a column; both go to the other one together, which may
+ * have changed that column. --- */
+
+/* Return whether rows of TABLE may refer to themselves. */
+static int refers_to_itself(const sim_schema_t *schema,
+                            const sim_table_t *table)
+{
+    int i;
+
+    for (i = 0; i < table->count; i++)
+        if (sim_schema_refers(&table->columns[i],
+                              (int)(table - schema->tables)))
+            return 1;
+    return 0;
+}
+
+/* Return whether rows of TABLE need only those that are their key. If such a
+ * row came to refer to itself, what only this node has would be lost: that is a
+ * known limit (docs/convergence.md). */
+static int needs_key_only(const sim_schema_t *schema, const sim_table_t *table)
+{
+    sim_table_t without = *table;
+    int i;
+
+    for (i = 0; i < table->joined; i++) {
+        const sim_table_t *parent = &schema->tables[table->columns[i].parent];
+
+        if (table->columns[i].other >= 0 || refers_to_itself(schema, parent) ||
+            !sim_scene_stands_alone(parent, -1))
+            return 0;
+        without.columns[i].not_null = 0;
+    }
+    without.joined = 0;
+    return sim_scene_stands_alone(&without, -1);
+}
+
+int sim_apart_fits_reparented(const sim_schema_t *schema,
+                              const sim_table_t *table,
+                              const sim_column_t *column, sim_pair_t both)
+{
+    return column - table->columns < table->joined &&
+           lacking_of(table, both) >= 0 && needs_key_only(schema, table);
+}
+
+void sim_apart_draw_reparented(sim_draw_t *draw, sim_place_t place,
+                               sim_pair_t both)
+{
+    const sim_table_t *table = &draw->schema->tables[place.table];
+    const int parent = table->columns[place.column].parent;
+    int tag, second, i;
+
+    for (i = 0; i < table->joined; i++)
+        (void)sim_draw_row(draw, both.one, table->columns[i].parent);
+    tag = sim_draw_row(draw, both.one, place.table);
+    for (i = 0; i < table->joined; i++)
+        sim_draw_refer(draw, i, table->columns[i].parent,
+                       draw->tags[table->columns[i].parent] - 1);
+    sim_scene_exchange_all(draw);
+    sim_draw_change(draw, both.other, place.table, tag,
+                    lacking_of(table, both));
+    if (sim_draw_chance(draw, 50))
+        sim_scene_exchange_all(draw);
+    second = sim_draw_row(draw, both.one, parent);
+    sim_draw_give(draw, both.one, place.table, tag, place.column, "NULL");
+    sim_draw_refer(draw, place.column, parent, second);
+    sim_scene_send_all(draw, both.one, both.other);
 }

@@ -51,7 +51,22 @@ void sim_outlived_draw_changed(sim_draw_t *draw, sim_place_t place,
 }
 
 /* --- What a new row says is read only when it is sent. By then its parent has
- * another key, or is deleted, at its node or by the other one. --- */
+ * another key, or is deleted, at its node or by the other one; and the row may
+ * have another key. --- */
+
+/* Give the new row TAG another key, sometimes. That has random numbers of its
+ * own: seeds keep theirs. */
+static void move_unread(sim_draw_t *draw, sim_place_t place, int node, int tag)
+{
+    sim_random_t random = sim_random_begin(draw->history->seed, "new keys");
+
+    if (sim_schema_is_shared(&draw->schema->tables[place.table]) ||
+        !sim_random_chance(&random, 30))
+        return;
+    sim_draw_change(draw, node, place.table, tag, SIM_CELL_KEY);
+    if (sim_random_chance(&random, 50))
+        sim_scene_number_all(draw, node);
+}
 
 int sim_outlived_fits_unread(const sim_schema_t *schema,
                              const sim_table_t *table,
@@ -67,9 +82,10 @@ void sim_outlived_draw_unread(sim_draw_t *draw, sim_place_t place,
     const sim_table_t *table = &draw->schema->tables[place.table];
     const int parent = table->columns[place.column].parent;
     const int tag = sim_draw_row(draw, both.one, parent);
+    int row;
 
     sim_scene_exchange_all(draw);
-    (void)sim_draw_row(draw, both.one, place.table);
+    row = sim_draw_row(draw, both.one, place.table);
     sim_draw_refer(draw, place.column, parent, tag);
     sim_draw_step(draw, SIM_UNREAD, both.one)->table = place.table;
     sim_scene_number_all(draw, both.one);
@@ -84,5 +100,6 @@ void sim_outlived_draw_unread(sim_draw_t *draw, sim_place_t place,
         sim_draw_end(draw, both.other, parent, tag);
         sim_scene_send_all(draw, both.other, both.one);
     }
+    move_unread(draw, place, both.one, row);
     sim_scene_send_all(draw, both.one, both.other);
 }
