@@ -117,7 +117,8 @@ static cm_error_t *free_ids(cm_run_t *run, const cm_chunk_t *chunk,
 }
 
 /* A record that takes its row over from an earlier life of a shared key ends
- * that life: its mapping gives the id up. */
+ * that life: its mapping gives the id up. Its delete, when it comes, may be
+ * older than what has changed here, and has to be handed on. */
 static cm_error_t *end_earlier_lives(cm_run_t *run, const cm_chunk_t *chunk,
                                      apr_pool_t *scratch_pool)
 {
@@ -134,8 +135,10 @@ static cm_error_t *end_earlier_lives(cm_run_t *run, const cm_chunk_t *chunk,
         mapping =
             apr_pmemdup(scratch_pool, record->row->earlier, sizeof(*mapping));
         mapping->local_id = NULL;
-        mapping->deleted_at = mapping->clocks.clock;
-        mapping->clocks = (cm_clocks_t){.clock = mapping->deleted_at};
+        mapping->deleted_at = CM_CLOCK_OLDEST;
+        mapping->clocks = (cm_clocks_t){.clock = mapping->clocks.clock};
+        if (!mapping->clocks.clock)
+            mapping->clocks.clock = CM_CLOCK_OLDEST;
         mapping->changed = 1;
         APR_ARRAY_PUSH(ended, cm_mapping_t *) = mapping;
     }

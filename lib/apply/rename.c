@@ -226,6 +226,19 @@ static cm_error_t *change_key(const char **key, cm_run_t *run,
     return NULL;
 }
 
+/* Return when the record of MAPPING, which TASK continues, was deleted, as far
+ * as TASK says: after all that its sender knew of it. Columns that the sender
+ * does not have may be newer here. Its delete may be older than those, but has
+ * to be newer than this when it comes, or it would not be forwarded. */
+static apr_int64_t end_clock(const cm_task_t *task, const cm_mapping_t *mapping)
+{
+    const apr_int64_t here = mapping->clocks.clock;
+    const apr_int64_t known = task->message->base.clock;
+    const apr_int64_t clock = known < here ? known : here;
+
+    return clock ? clock : CM_CLOCK_OLDEST;
+}
+
 /* Return when the record of ENTRY was deleted: its delete may be among the
  * messages of this run, which have nothing more to change then. */
 static apr_int64_t end_tasks(const cm_run_t *run, const cm_entry_t *entry,
@@ -264,11 +277,11 @@ static void end_former(cm_run_t *run, const cm_task_t *task,
     const cm_mapping_t *found = entry->found->mapping;
     cm_mapping_t *mapping = apr_pmemdup(run->pool, found, sizeof(*mapping));
     const cm_model_t *model = task->table->model;
-    apr_int64_t base = mapping->clocks.clock;
+    apr_int64_t newest = mapping->clocks.clock;
 
     if (!mapping->stored) /* it is among SAVED already */
         mapping = (cm_mapping_t *)found;
-    mapping->deleted_at = end_tasks(run, entry, base ? base : 1);
+    mapping->deleted_at = end_tasks(run, entry, end_clock(task, found));
     if (model->columns.match->nelts && mapping->stored)
         APR_ARRAY_PUSH(run->burials, cm_burial_t) = (cm_burial_t){
             .model = model,
@@ -280,7 +293,9 @@ static void end_former(cm_run_t *run, const cm_task_t *task,
             .heir = task->record->entry->identity};
     APR_ARRAY_PUSH(run->graves, cm_grave_t) =
         (cm_grave_t){model, local_id, mapping->identity};
-    mapping->clocks = (cm_clocks_t){.clock = mapping->deleted_at};
+    if (newest < mapping->deleted_at)
+        newest = mapping->deleted_at;
+    mapping->clocks = (cm_clocks_t){.clock = newest};
     mapping->local_id = NULL;
     mapping->heir = task->record->entry->identity;
     mapping->changed = 1;

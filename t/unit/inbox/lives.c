@@ -350,6 +350,64 @@ static void test_put_back(cm_store_t *store, apr_pool_t *pool)
            "1", "  which is sent");
 }
 
+/* Expect the delete of the code 'k' to be the last message for PEER. */
+static void expect_handed_on(cm_node_t *node, const char *peer,
+                             apr_int64_t clock, apr_pool_t *pool)
+{
+    const apr_array_header_t *messages =
+        inbox_outgoing(node, peer, pool)->messages;
+    const cm_message_t *last =
+        messages->nelts
+            ? APR_ARRAY_IDX(messages, messages->nelts - 1, const cm_message_t *)
+            : NULL;
+
+    is_int(last ? (int)last->action : -1, CM_DELETE, "  a delete is handed on");
+    is_str(last ? last->identity.original_id : NULL, "k",
+           "  of the record before");
+    is_int(last ? last->clocks.clock : 0, clock, "  with its clock");
+}
+
+/* A hub: a record gets another key, and its delete comes in the next batch. It
+ * is older than a column that only the hub and others have. */
+static void test_delete_forwarded(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, 1, pool);
+
+    (void)take(node, "there", 1, "k", "create", "1000", NULL, pool);
+    database_run(store, "UPDATE codes SET name = 'mine'");
+    (void)inbox_take(node, 1,
+                     "[{\"id\":2,\"origin\":\"*\",\"original_id\":\"m\","
+                     "\"action\":\"create\",\"clock\":3000,\"base\":1000,"
+                     "\"body\":\"{\\\"code\\\":{\\\"id\\\":\\\"m\\\"}}\","
+                     "\"refs\":{\"\":[\"code\",\"k\"]}}]",
+                     pool);
+    is_str(inbox_value(node, "SELECT name FROM codes WHERE id = 'm'", pool),
+           "mine", "%s: a row gets another key, with what is newer here",
+           database_of(store));
+    (void)inbox_take(node, 2,
+                     "[{\"id\":3,\"origin\":\"*\",\"original_id\":\"k\","
+                     "\"action\":\"delete\",\"clock\":3000,\"base\":1000,"
+                     "\"body\":\"{\\\"code\\\":{}}\","
+                     "\"refs\":{\"\":[\"code\",\"m\"]}}]",
+                     pool);
+    expect_handed_on(node, "elsewhere", 3000, pool);
+}
+
+/* deletes=no, until a later life has the row: then the delete comes, and is
+ * older than what was changed here. */
+static void test_late_forwarded(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_node(store, 0, pool);
+
+    (void)take(node, "there", 1, "k", "create", "1000", "one", pool);
+    database_run(store, "UPDATE codes SET name = 'mine'");
+    is_int(take(node, "there", 2, "k\\u001f2", "create", "2000", "two", pool),
+           1, "%s: the next life takes the row over", database_of(store));
+    node = open_node(store, 1, pool);
+    (void)take(node, "elsewhere", 1, "k", "delete", "1500", NULL, pool);
+    expect_handed_on(node, "there", 1500, pool);
+}
+
 int main(void)
 {
     apr_initialize();
@@ -360,6 +418,8 @@ int main(void)
     database_each("refused", test_refused);
     database_each("counted", test_counted);
     database_each("put back", test_put_back);
+    database_each("delete forwarded", test_delete_forwarded);
+    database_each("late delete forwarded", test_late_forwarded);
     apr_terminate();
     return done_testing();
 }
