@@ -84,22 +84,42 @@ static int was_deleted(const sim_judge_t *judge, const sim_row_t *row,
     return 0;
 }
 
+/* Return whether what was changed at node FROM may come to NODE before what was
+ * done earlier at node VIA: it need not go that way. */
+static int may_come_first(const sim_schema_t *schema, int from, int node,
+                          int via)
+{
+    int i, count = 0;
+
+    if (from == node)
+        return 1;
+    for (i = 0; i < schema->nodes - 1; i++)
+        count +=
+            schema->links[i].caller == via || schema->links[i].callee == via;
+    return from != via && count < 2;
+}
+
 /* Return whether RENAMING, at another node, was done by somebody who may not
- * have known all that NODE had changed in columns of ROW that both carry: then
- * the row cannot be given its new key (docs/convergence.md). */
+ * have known all that NODE, or a third node, had changed in columns of ROW that
+ * NODE and the one of RENAMING carry: then the row cannot be given its new key
+ * (docs/convergence.md). */
 static int is_ignorant(const sim_judge_t *judge, const sim_event_t *renaming,
                        int node, const sim_row_t *row)
 {
+    const sim_schema_t *schema = judge->world->schema;
     const apr_array_header_t *events = judge->world->events;
-    const sim_table_t *table = &judge->world->schema->tables[row->table];
+    const sim_table_t *table = &schema->tables[row->table];
     int i;
 
     for (i = 0; i < events->nelts; i++) {
         const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
 
-        if (event->kind == SIM_EVENT_UPDATE && event->node == node &&
-            is_about(event, row) && !strcmp(event->name, renaming->name) &&
+        if (event->kind == SIM_EVENT_UPDATE && is_about(event, row) &&
+            may_come_first(schema, event->node, node, renaming->node) &&
+            !strcmp(event->name, renaming->name) &&
             event->column < SIM_COLUMNS &&
+            sim_judge_carries(table, event->column, event->node) &&
+            sim_judge_carries(table, event->column, node) &&
             sim_judge_carries(table, event->column, renaming->node) &&
             (sim_clock_is_coarse() || !sim_judge_had(judge, renaming, event)))
             return 1;
