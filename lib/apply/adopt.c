@@ -393,10 +393,10 @@ static void name_twice(adopting_t *adopting, cm_run_t *run, cm_record_t *record,
         rename_record(adopting, run, entry, named, mapping);
     else
         add_alias(adopting, run, entry, named, mapping);
-    if (other)
-        join_records(run, record, other);
-    else
+    if (!other)
         other = record;
+    else if (!record->same_as) /* else they wait for the next run */
+        join_records(run, record, other);
     entry = cm_directory_main(entry);
     entry->record = other;
     other->entry = entry;
@@ -488,5 +488,39 @@ cm_error_t *cm_adopt_matching(cm_run_t *run, apr_pool_t *scratch_pool)
     while (first < run->matched->nelts)
         CM_TRY(adopt_some(run, next_records(&first, run, scratch_pool),
                           scratch_pool));
+    return NULL;
+}
+
+/* RECORD matches the row of the record that it is, by its first message: return
+ * whether that has one now. */
+static int is_told(cm_run_t *run, cm_record_t *record)
+{
+    const char *id = record->same_as
+                         ? cm_directory_main(record->same_as)->found->local_id
+                         : NULL;
+
+    if (!id || record->entry->found->mapping)
+        return 0;
+    cm_lock_set_row(run, record, record->row->wanted, NULL, id);
+    record->match_before =
+        CM_NTH(record->tasks, 0, const cm_task_t)->message->id + 1;
+    return 1;
+}
+
+cm_error_t *cm_adopt_told(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    apr_array_header_t *one =
+        apr_array_make(scratch_pool, 1, sizeof(cm_record_t *));
+    int i;
+
+    for (i = 0; i < run->records->nelts; i++) {
+        cm_record_t *record = CM_NTH(run->records, i, cm_record_t);
+
+        if (!is_told(run, record))
+            continue;
+        one->nelts = 0;
+        APR_ARRAY_PUSH(one, cm_record_t *) = record;
+        CM_TRY(adopt_some(run, one, scratch_pool));
+    }
     return NULL;
 }

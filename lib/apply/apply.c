@@ -1,4 +1,5 @@
 /* The stages of applying, in their order: see apply.h. */
+#include "apply/match_internal.h"
 #include "apply/sender_internal.h"
 
 #include <apr_strings.h>
@@ -104,6 +105,7 @@ cm_error_t *cm_apply_run(cm_apply_t *apply, apr_pool_t *scratch_pool)
     CM_TRY(cm_vacate_formers(run, scratch_pool));
     CM_TRY(cm_rename_late(run, scratch_pool));
     CM_TRY(cm_apply_retry(run, scratch_pool));
+    CM_TRY(cm_adopt_told(run, scratch_pool));
     report(run);
     return cm_node_applying(run->node, NULL, scratch_pool);
 }

@@ -164,6 +164,7 @@ typedef struct cm_record_t {
                                  that it must refer to; NULL: nothing known */
     const cm_error_t *same;   /* the peer knows that it is a record which this
                                  run brings first; NULL: nothing known */
+    cm_entry_t *same_as;      /* ... that record; or NULL */
     apr_int64_t match_before; /* match= compares what its messages before this
                                  number say; 0: all */
 } cm_record_t;

@@ -481,7 +481,9 @@ static const char *former_text(cm_datum_t **cells, cm_run_t *run,
     return text && (!last || strcmp(text, last) != 0) ? text : NULL;
 }
 
-/* Find the rows of such records. */
+/* Find the rows of such records. If the first message was parked, they were
+ * looked for when it came: a row that has its values now may be one that the
+ * peer has made since, when its record had others. */
 static cm_error_t *find_former_rows(int *found, int *count, cm_run_t *run,
                                     apr_pool_t *scratch_pool)
 {
@@ -499,6 +501,8 @@ static cm_error_t *find_former_rows(int *found, int *count, cm_run_t *run,
         if (!text)
             continue;
         ++*count;
+        if (CM_NTH(record->tasks, 0, const cm_task_t)->item->attempts)
+            continue;
         looking = looking_of(all, record->table, scratch_pool);
         if (apr_hash_get(looking->records, text, APR_HASH_KEY_STRING))
             continue;
@@ -524,8 +528,8 @@ static int was_called(cm_run_t *run, const cm_record_t *record,
            is_renamed_there(run, record, other->entry->identity);
 }
 
-/* Let such records wait for those of this run that they are: their rows are
- * found when these are here. */
+/* Let such records wait for those of this run that they are: they get a second
+ * identity when these are here. */
 static void find_former_records(cm_run_t *run, apr_pool_t *scratch_pool)
 {
     apr_hash_t *all = apr_hash_make(scratch_pool);
@@ -545,6 +549,7 @@ static void find_former_records(cm_run_t *run, apr_pool_t *scratch_pool)
                      : NULL;
         if (other && was_called(run, record, other, text)) {
             record->match = CM_MATCH_NONE;
+            record->same_as = other->entry;
             record->same = CM_FAIL(run->pool, CM_WAITS,
                                    "it is the record of message"
                                    " %" APR_INT64_T_FMT,

@@ -41,4 +41,10 @@ int cm_match_is_passed(cm_run_t *run, const cm_task_t *task);
 cm_error_t *cm_adopt_matching(cm_run_t *run,
                               apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* When what can be written is written: give the records that are the same as
+ * one of this run (same_as) a second identity, too. Their messages wait: a
+ * later run could not tell any more which of the two came first. */
+cm_error_t *cm_adopt_told(cm_run_t *run,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
 #endif
