@@ -1,4 +1,5 @@
 /* The stages of applying, in their order: see apply.h. */
+#include "apply/heirs_internal.h"
 #include "apply/match_internal.h"
 #include "apply/sender_internal.h"
 

@@ -51,7 +51,7 @@ apr_array_header_t *cm_group_waiting(cm_run_t *run, cm_partial_e partial,
         if (record->in_no_cycle || !record->entry ||
             !cm_rounds_pending(record) ||
             (run->unchecked && record->next >= record->aim) ||
-            !is_waiting(run, record))
+            cm_rounds_hold(run, record) || !is_waiting(run, record))
             continue;
         record->lacks = record->error;
         if (cm_rounds_ready(run, record, partial) &&
@@ -257,35 +257,45 @@ static void name_refused(const apr_array_header_t *records,
     }
 }
 
-/* Write what waits for RECORDS. If they still lack something, *MORE are what
+/* Write what waits for RECORDS. If they still lack something, MORE gets what
  * waits then for something that may be empty: perhaps themselves. */
-static cm_error_t *write_more(apr_array_header_t **more, cm_run_t *run,
+static cm_error_t *write_more(apr_array_header_t *more, cm_run_t *run,
                               const apr_array_header_t *records,
                               apr_pool_t *scratch_pool)
 {
+    apr_array_header_t *waiting;
+
     CM_TRY(cm_rounds_settle(run, scratch_pool));
     if (are_done(records))
         return NULL;
-    *more = cm_group_waiting(run, CM_PARTIAL_EMPTY, scratch_pool);
-    if (!(*more)->nelts)
+    waiting = cm_group_waiting(run, CM_PARTIAL_EMPTY, scratch_pool);
+    if (!waiting->nelts)
         return NULL;
-    CM_TRY(cm_write_records(run, *more, scratch_pool));
+    apr_array_cat(more, waiting);
+    CM_TRY(cm_write_records(run, waiting, scratch_pool));
     return cm_rounds_settle(run, scratch_pool);
 }
 
-/* Write RECORDS, whose effects are made, and what waits for them, with *MORE.
- */
-static cm_error_t *write_all(apr_array_header_t **more, cm_run_t *run,
+/* Write RECORDS, whose effects are made, and what waits for them, with MORE.
+ * What may be given a row when this cannot be undone any more comes then,
+ * unless RECORDS need it. */
+static cm_error_t *write_all(apr_array_header_t *more, cm_run_t *run,
                              const apr_array_header_t *records,
                              apr_pool_t *scratch_pool)
 {
     const cm_error_t **refused;
+    cm_error_t *err;
 
     CM_TRY(cm_write_records(run, records, scratch_pool));
     refused = let_wait(records, scratch_pool);
-    CM_TRY(write_more(more, run, records, scratch_pool));
+    run->held = 0;
+    run->holds = 1;
+    err = write_more(more, run, records, scratch_pool);
+    run->holds = 0;
+    if (!err && run->held && !are_done(records))
+        err = write_more(more, run, records, scratch_pool);
     name_refused(records, refused);
-    return NULL;
+    return err;
 }
 
 cm_error_t *cm_group_write_with(int *done, int *refused, cm_run_t *run,
@@ -306,7 +316,7 @@ cm_error_t *cm_group_write_with(int *done, int *refused, cm_run_t *run,
     if (run->unchecked)
         set_aims(run, before, records, company, scratch_pool);
     run->tentative = 1;
-    err = write_all(&more, run, records, scratch_pool);
+    err = write_all(more, run, records, scratch_pool);
     run->strict = strict;
     run->unchecked = run->tentative = *refused = 0;
     CM_TRY(err);
@@ -318,7 +328,8 @@ cm_error_t *cm_group_write_with(int *done, int *refused, cm_run_t *run,
         CM_TRY(undo(run, &done_before, before, scratch_pool));
         *done = 0;
     }
-    return cm_transaction_release(run->node->store, "cycle", scratch_pool);
+    CM_TRY(cm_transaction_release(run->node->store, "cycle", scratch_pool));
+    return *done && run->held ? cm_rounds_settle(run, scratch_pool) : NULL;
 }
 
 cm_error_t *cm_group_write(int *done, cm_run_t *run,

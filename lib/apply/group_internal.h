@@ -30,6 +30,12 @@ cm_error_t *cm_group_write_with(int *done, int *refused, cm_run_t *run,
                                 apr_hash_t *company,
                                 apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
+/* --- rounds.c --- */
+
+/* Return whether RECORD is not to come now: what is written may be undone, so
+ * it cannot be given the row of the one that it continues; later it may. */
+int cm_rounds_hold(cm_run_t *run, const cm_record_t *record);
+
 /* --- tied.c --- */
 
 /* Return whether ENTRY is one of ENTRIES, which are their own keys. */

@@ -1,5 +1,5 @@
-/* The record that continues another one, whose key was changed (heirs.c). Only
- * for lib/apply. */
+/* The record that continues another one, whose key was changed (heirs.c), and
+ * its row. Only for lib/apply. */
 #ifndef CM_APPLY_HEIRS_INTERNAL_H
 #define CM_APPLY_HEIRS_INTERNAL_H
 
@@ -32,5 +32,21 @@ cm_error_t *cm_heirs_move(apr_int64_t *moved, cm_run_t *run,
                           const cm_table_t *table, const cm_column_t *column,
                           const char *former, const char *heir,
                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* --- rename.c --- */
+
+/* The same as cm_rename_rows(), for those which could not have their rows then,
+ * and have none yet: other records are gone that may have been in the way, or
+ * the parents are here that their new keys name. */
+cm_error_t *cm_rename_late(cm_run_t *run,
+                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* The same, if records have been made since that was done last. Nothing while
+ * what is written may be undone. */
+cm_error_t *cm_rename_due(cm_run_t *run,
+                          apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
+
+/* Return whether RECORD may still be given the row of one that it continues. */
+int cm_rename_may_come(const cm_record_t *record);
 
 #endif

@@ -201,6 +201,9 @@ typedef struct cm_run_t {
     int one_each;                /* merge only the next message of a record */
     int unchecked;               /* records come up to their aims only */
     int tentative;               /* what is written now may be undone */
+    int holds;                   /* what may get a row later is not made now */
+    int held;                    /* ... and there was something like that */
+    int looked_at;               /* records made when it was looked at last */
     int tied_at;                 /* messages done when cycles were tried last */
     int any_twin;                /* a record may come before its twin */
     const char *deferred;        /* for cm_transaction_check_deferred() */
@@ -313,11 +316,6 @@ cm_error_t *cm_rename_lock(cm_run_t *run,
 /* When all that is committed here is stamped: let new records that continue
  * others have their rows, where the database and what is here allow it. */
 cm_error_t *cm_rename_rows(cm_run_t *run,
-                           apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
-
-/* The same for those which could not have them then, and have none yet, when
- * other records are gone that may have been in the way. */
-cm_error_t *cm_rename_late(cm_run_t *run,
                            apr_pool_t *scratch_pool) CM_UNUSED_RESULT;
 
 /* Let the new record of TASK have the row LOCAL_ID, whose record is deleted. */

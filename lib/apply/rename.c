@@ -6,6 +6,7 @@
  * That is done only where the sender knew all that is here of the record, so
  * nothing can conflict. Else, and where the database refuses the new key, the
  * new record gets a row of its own, and the old one goes by its delete. */
+#include "apply/heirs_internal.h"
 #include "apply/sender_internal.h"
 
 #include <string.h>
@@ -437,4 +438,21 @@ cm_error_t *cm_rename_late(cm_run_t *run, apr_pool_t *scratch_pool)
         CM_TRY(cm_apply_read_again(run, record, scratch_pool));
     }
     return NULL;
+}
+
+cm_error_t *cm_rename_due(cm_run_t *run, apr_pool_t *scratch_pool)
+{
+    if (run->tentative || run->created == run->looked_at)
+        return NULL;
+    run->looked_at = run->created;
+    return cm_rename_late(run, scratch_pool);
+}
+
+int cm_rename_may_come(const cm_record_t *record)
+{
+    const cm_task_t *task =
+        CM_NTH(record->tasks, record->next, const cm_task_t);
+    const cm_mapping_t *former = former_of(task);
+
+    return former && is_locked(task, former);
 }

@@ -1,7 +1,7 @@
 /* What failed is retried one message at a time, in order of arrival: a unique
  * value that two records exchanged may be free then, or a row that was in the
  * way gone. */
-#include "apply/internal.h"
+#include "apply/heirs_internal.h"
 
 #include <apr_strings.h>
 
@@ -83,6 +83,8 @@ static cm_error_t *try_tasks(int *moved, cm_run_t *run,
             CM_NTH(record->tasks, record->next, cm_task_t) != task)
             continue;
         apr_pool_clear(iterpool);
+        if (cm_rename_may_come(record))
+            CM_TRY(cm_rename_due(run, iterpool));
         CM_TRY(write_one(run, record, record->next + 1, iterpool));
         *moved += task->done;
     }

@@ -1,4 +1,5 @@
 /* The order of writing: parents before children, deletes last. */
+#include "apply/group_internal.h"
 #include "apply/heirs_internal.h"
 
 #include <apr_strings.h>
@@ -41,6 +42,14 @@ int cm_rounds_have_twins(const cm_run_t *run)
     return 0;
 }
 
+int cm_rounds_hold(cm_run_t *run, const cm_record_t *record)
+{
+    const int held = run->holds && cm_rename_may_come(record);
+
+    run->held |= held;
+    return held;
+}
+
 /* Merge all records that wait for nothing, and return them. Deletes are merged,
  * but written later. */
 static apr_array_header_t *ready_records(cm_run_t *run, apr_pool_t *pool)
@@ -53,7 +62,7 @@ static apr_array_header_t *ready_records(cm_run_t *run, apr_pool_t *pool)
 
         if (may_come(run, record) && !record->effect &&
             (run->any_twin || !waits_for_twin(run, record)) &&
-            cm_rounds_ready(run, record, 0) &&
+            !cm_rounds_hold(run, record) && cm_rounds_ready(run, record, 0) &&
             record->effect->kind != CM_EFFECT_DELETE)
             APR_ARRAY_PUSH(ready, cm_record_t *) = record;
         if (record->error)
@@ -92,14 +101,13 @@ cm_error_t *cm_rounds_settle(cm_run_t *run, apr_pool_t *scratch_pool)
         apr_array_header_t *ready, *first;
 
         apr_pool_clear(iterpool);
+        /* a parent in the new key of a record may be here only now */
+        CM_TRY(cm_rename_due(run, iterpool));
         created = run->created;
         ready = ready_records(run, iterpool);
         first = movers_of(ready, iterpool);
         again = first != ready;
         CM_TRY(cm_write_records(run, first, iterpool));
-        /* a parent in the new key of a record may be here only now */
-        if (run->created > created && !run->tentative)
-            CM_TRY(cm_rename_late(run, iterpool));
     } while (again || run->created > created);
     apr_pool_destroy(iterpool);
     return NULL;

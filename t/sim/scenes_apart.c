@@ -129,37 +129,62 @@ void sim_apart_draw_renamed(sim_draw_t *draw, sim_place_t place,
  * at the node that lacks a column; both go to the other one together, which may
  * have changed that column. --- */
 
-/* Return whether rows of TABLE may refer to themselves. */
-static int refers_to_itself(const sim_schema_t *schema,
-                            const sim_table_t *table)
+/* Return whether rows of PARENT need none but one that needs them. */
+static int needs_twin_only(const sim_schema_t *schema,
+                           const sim_table_t *parent)
 {
-    int i;
+    const sim_table_t *twin =
+        parent->tied < 0
+            ? parent
+            : &schema->tables[parent->columns[parent->tied].parent];
 
-    for (i = 0; i < table->count; i++)
-        if (sim_schema_refers(&table->columns[i],
-                              (int)(table - schema->tables)))
-            return 1;
-    return 0;
+    return sim_scene_stands_alone(parent, parent->tied) &&
+           sim_scene_stands_alone(twin, twin->tied);
 }
 
-/* Return whether rows of TABLE need only those that are their key. If such a
- * row came to refer to itself, what only this node has would be lost: that is a
- * known limit (docs/convergence.md). */
+/* Return whether rows of TABLE need only those that are their key. */
 static int needs_key_only(const sim_schema_t *schema, const sim_table_t *table)
 {
     sim_table_t without = *table;
     int i;
 
     for (i = 0; i < table->joined; i++) {
-        const sim_table_t *parent = &schema->tables[table->columns[i].parent];
-
-        if (table->columns[i].other >= 0 || refers_to_itself(schema, parent) ||
-            !sim_scene_stands_alone(parent, -1))
+        if (table->columns[i].other >= 0 ||
+            !needs_twin_only(schema, &schema->tables[table->columns[i].parent]))
             return 0;
         without.columns[i].not_null = 0;
     }
     without.joined = 0;
     return sim_scene_stands_alone(&without, -1);
+}
+
+/* Insert a row that may be in such a key, with what it needs. Returns its tag.
+ */
+static int begin_parent(sim_draw_t *draw, int node, int parent)
+{
+    return draw->schema->tables[parent].tied < 0
+               ? sim_draw_row(draw, node, parent)
+               : sim_draw_tied(draw, node, parent);
+}
+
+/* Let the row TAG of PARENT refer to itself, sometimes. That has random numbers
+ * of its own: seeds keep theirs. */
+static void refer_to_itself(sim_draw_t *draw, int node, int parent, int tag)
+{
+    const sim_table_t *table = &draw->schema->tables[parent];
+    sim_random_t random = sim_random_begin(draw->history->seed, "selves");
+    int i;
+
+    for (i = 0; i < table->count; i++) {
+        const sim_column_t *column = &table->columns[i];
+
+        if (column->parent != parent || column->other >= 0 ||
+            i == table->tied || !sim_schema_has(table, column, node) ||
+            !sim_random_chance(&random, 60))
+            continue;
+        sim_draw_give(draw, node, parent, tag, i, "NULL");
+        sim_draw_refer(draw, i, parent, tag);
+    }
 }
 
 int sim_apart_fits_reparented(const sim_schema_t *schema,
@@ -178,7 +203,7 @@ void sim_apart_draw_reparented(sim_draw_t *draw, sim_place_t place,
     int tag, second, i;
 
     for (i = 0; i < table->joined; i++)
-        (void)sim_draw_row(draw, both.one, table->columns[i].parent);
+        (void)begin_parent(draw, both.one, table->columns[i].parent);
     tag = sim_draw_row(draw, both.one, place.table);
     for (i = 0; i < table->joined; i++)
         sim_draw_refer(draw, i, table->columns[i].parent,
@@ -188,7 +213,8 @@ void sim_apart_draw_reparented(sim_draw_t *draw, sim_place_t place,
                     lacking_of(table, both));
     if (sim_draw_chance(draw, 50))
         sim_scene_exchange_all(draw);
-    second = sim_draw_row(draw, both.one, parent);
+    second = begin_parent(draw, both.one, parent);
+    refer_to_itself(draw, both.one, parent, second);
     sim_draw_give(draw, both.one, place.table, tag, place.column, "NULL");
     sim_draw_refer(draw, place.column, parent, second);
     sim_scene_send_all(draw, both.one, both.other);

@@ -5,7 +5,6 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "config/key.h"
 #include "outbox/publish.h"
 #include "outbox/stamp.h"
 #include "outbox/withheld.h"
@@ -518,44 +517,6 @@ static void test_names_elsewhere(cm_store_t *store, apr_pool_t *pool)
            database_of(store));
 }
 
-#define MOVED                                                                  \
-    MESSAGE(4, "detail", 6, "create", 2000, "\\\"author_id\\\":99",            \
-            BASE(1000) ",\"refs\":{\"\":[\"detail\",5],\"author_id\":"         \
-                       "[\"author\",4]}")                                      \
-    "," MESSAGE(5, "detail", 5, "delete", 2000, ,                              \
-                BASE(1000) ",\"refs\":{\"\":[\"detail\",6]}")
-
-/* The key of a detail, which has something that is only here, comes to refer to
- * an author who comes in the same batch. */
-static void test_new_parent(cm_store_t *store, apr_pool_t *pool)
-{
-    cm_settings_t *settings = inbox_settings(pool);
-    cm_model_t *model =
-        settings_add_model(settings, "detail", "details", "author_id", pool);
-    cm_node_t *node;
-
-    APR_ARRAY_PUSH(model->columns.references, cm_reference_t) =
-        (cm_reference_t){.column = "author_id", .model = "author"};
-    cm_key_complete(settings);
-    database_run(store, "CREATE TABLE details (author_id integer NOT NULL"
-                        " PRIMARY KEY, own varchar(40))");
-    node = inbox_node(store, settings, pool);
-    (void)inbox_take(node, 0,
-                     "[" AUTHOR(1, 3, "one") "," MESSAGE(
-                         2, "detail", 5, "create", 1000, "\\\"author_id\\\":99",
-                         REF("author_id", "author", 3)) "]",
-                     pool);
-    change(node, "UPDATE details SET own = 'mine'", pool);
-    (void)inbox_take(node, 2, "[" AUTHOR(3, 4, "two") "," MOVED "]", pool);
-    is_str(inbox_value(node,
-                       "SELECT name FROM authors JOIN details ON id ="
-                       " author_id WHERE own = 'mine'",
-                       pool),
-           "two", "%s: a record whose key refers to a new one then has its row",
-           database_of(store));
-    is_str(inbox_value(node, LOST, pool), "0", "  and nothing is lost");
-}
-
 int main(void)
 {
     apr_initialize();
@@ -573,7 +534,6 @@ int main(void)
     database_each("continued, not known", test_continued_unknown);
     database_each("continued, again", test_continued_again);
     database_each("withheld", test_withheld);
-    database_each("a new parent", test_new_parent);
     database_each("lost", test_lost);
     database_each("asked", test_asked);
     database_each("received", test_received);
