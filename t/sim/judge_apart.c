@@ -127,6 +127,39 @@ static int is_ignorant(const sim_judge_t *judge, const sim_event_t *renaming,
     return 0;
 }
 
+/* Return whether an application of NODE may have let ROW refer to a key that no
+ * row has, in a column that RENAMER carries, too: that is a change, though the
+ * reference is NULL at all nodes before and after. */
+static int may_have_dangled(const sim_judge_t *judge, int renamer, int node,
+                            const sim_row_t *row)
+{
+    const apr_array_header_t *steps = judge->world->history->steps;
+    const sim_table_t *table = &judge->world->schema->tables[row->table];
+    const char *own =
+        apr_psprintf(judge->pool, "tag = '%s'", row->values[SIM_COLUMNS]);
+    int i, j;
+
+    for (i = 0; i < steps->nelts; i++) {
+        const sim_step_t *step = &APR_ARRAY_IDX(steps, i, sim_step_t);
+
+        if (step->gone || step->kind != SIM_UPDATE || step->node != node ||
+            step->table != row->table ||
+            (!strncmp(step->where, "tag = ", 6) && strcmp(step->where, own)))
+            continue;
+        for (j = 0; j < step->cells[0]->nelts; j++) {
+            const sim_cell_t *cell =
+                &APR_ARRAY_IDX(step->cells[0], j, sim_cell_t);
+
+            if (cell->column >= 0 && cell->text &&
+                table->columns[cell->column].kind == SIM_REFERENCE &&
+                table->columns[cell->column].rule[node] == SIM_RULE_NONE &&
+                sim_judge_carries(table, cell->column, renamer))
+                return 1;
+        }
+    }
+    return 0;
+}
+
 /* Return whether another node than NODE has given ROW its key, in a table
  * without a unique index: no record continues another one there. */
 static int is_another(const sim_judge_t *judge, int node, const sim_row_t *row)
@@ -220,6 +253,50 @@ static int has_twin(const sim_judge_t *judge, int node, const sim_row_t *row,
     return 0;
 }
 
+/* Return whether VALUE, which WRITER gave COLUMN of a row that it called by
+ * that name, is still in the record of that name at its node, or was replaced
+ * there by an application. */
+static int has_gone_on(const sim_judge_t *judge, const sim_event_t *writer,
+                       int column, const char *value)
+{
+    const apr_array_header_t *events = judge->world->events;
+    const sim_event_t *event = writer + 1;
+    const sim_row_t *now =
+        sim_rows_find(judge->rows[writer->node], writer->table, writer->name);
+
+    if (now && is_same(now->values[column], value))
+        return 1;
+    for (; event < (const sim_event_t *)events->elts + events->nelts; event++)
+        if (event->kind == SIM_EVENT_UPDATE && event->node == writer->node &&
+            event->table == writer->table && event->column == column &&
+            !strcmp(event->name, writer->name) && is_same(event->before, value))
+            return 1;
+    return 0;
+}
+
+/* Return whether what WRITER gave COLUMN of ROW went on in another row: another
+ * node had put that one under the key that ROW had then (which it had been
+ * given at the node of WRITER, and another one elsewhere). The two are one
+ * record, which has the tag of that one. */
+static int is_in_another(const sim_judge_t *judge, const sim_row_t *row,
+                         const sim_event_t *writer, int column)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->kind == SIM_EVENT_UPDATE && event->column == SIM_COLUMNS &&
+            event->node != writer->node && event->table == row->table &&
+            !strcmp(event->name, writer->name) && !is_about(event, row))
+            return strcmp(writer->name, row->name) != 0 &&
+                   has_gone_on(judge, writer, column,
+                               writer->row->values[column]);
+    }
+    return 0;
+}
+
 /* Return whether ROW of NODE may have got its key as a new row: it was given
  * one by two nodes, or by one that did not know all that was here, or the
  * database does not allow that it gets another, or the message was withheld
@@ -243,7 +320,9 @@ static int is_made_anew(const sim_judge_t *judge, int node,
         renamer = event->node;
     }
     return renamer >= 0 && renamer != node &&
-           (is_taken(judge, row) || is_held_fast(schema, node, row->table) ||
+           (is_taken(judge, row) ||
+            may_have_dangled(judge, renamer, node, row) ||
+            is_held_fast(schema, node, row->table) ||
             /* it may have said which record the new one continues */
             sim_message_was_withheld(judge->world, row->table, "create",
                                      judge->pool) ||
@@ -265,6 +344,7 @@ static void judge_column(const sim_judge_t *judge, int node,
         was_deleted(judge, row, event) ||
         sim_judge_may_have_gone(judge, event) || is_another(judge, node, row) ||
         has_twin(judge, node, row, column, written) ||
+        is_in_another(judge, row, event, column) ||
         sim_judge_went_by_filter(judge, event, column) ||
         ((is_made_anew(judge, node, row) ||
           sim_judge_ends_by_filter(judge, event, column)) &&
