@@ -53,6 +53,12 @@ typedef struct cm_stamp_model_t {
                          where a filter applies; NULL: none does */
     apr_hash_t *ends; /* then also local id -> the last cm_stamp_row_t * that
                          deletes such a row, makes it, or changes its key */
+    apr_hash_t *made; /* then also local id -> the last cm_stamp_row_t * that
+                         makes such a row */
+    apr_hash_t *given_up; /* or that deletes its record, as the row has another
+                             key */
+    apr_hash_t *passed;   /* local id -> the one under which peers know its
+                             record, if they are not told of this one */
 } cm_stamp_model_t;
 
 /* A row of the outbox. */

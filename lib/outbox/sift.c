@@ -72,6 +72,9 @@ static void find_ends(cm_stamp_t *stamp, cm_stamp_model_t *group,
     int i;
 
     group->ends = apr_hash_make(stamp->pool);
+    group->made = apr_hash_make(stamp->pool);
+    group->given_up = apr_hash_make(stamp->pool);
+    group->passed = apr_hash_make(stamp->pool);
     for (i = 0; i < rows->nelts; i++) {
         const cm_stamp_row_t *row = &APR_ARRAY_IDX(rows, i, cm_stamp_row_t);
 
@@ -81,6 +84,11 @@ static void find_ends(cm_stamp_t *stamp, cm_stamp_model_t *group,
             apr_hash_set(group->ends, row->local_id, APR_HASH_KEY_STRING, row);
         else if (row->former)
             apr_hash_set(group->ends, row->former, APR_HASH_KEY_STRING, row);
+        if (is_action(row, "create"))
+            apr_hash_set(group->made, row->local_id, APR_HASH_KEY_STRING, row);
+        else if (is_action(row, "delete") && row->former)
+            apr_hash_set(group->given_up, row->local_id, APR_HASH_KEY_STRING,
+                         row);
     }
 }
 
@@ -314,6 +322,63 @@ static int has_moved(const cm_stamp_row_t *row, const cm_filter_row_t *here)
            cm_sift_knows(row->group, row->former);
 }
 
+/* Return the key under which peers know the record that has KEY (or NULL), if
+ * it has got that by way of keys that they are not told of; else KEY. */
+static const char *known_as(const cm_stamp_model_t *group, const char *key)
+{
+    const char *known =
+        key ? apr_hash_get(group->passed, key, APR_HASH_KEY_STRING) : NULL;
+
+    return known ? known : key;
+}
+
+/* Return whether one of ROWS, which are last rows of the chunk by local id, is
+ * of KEY and comes after ROW. */
+static int is_later(apr_hash_t *rows, const char *key,
+                    const cm_stamp_row_t *row)
+{
+    const cm_stamp_row_t *last = apr_hash_get(rows, key, APR_HASH_KEY_STRING);
+
+    return last && last->id > row->id;
+}
+
+/* Return whether ROW gives the record that peers know under the key FIRST one
+ * which it gives up again in this chunk. No other record may get FIRST then. */
+static int is_passing(const cm_stamp_row_t *row, const char *first)
+{
+    const cm_stamp_model_t *group = row->group;
+
+    return is_action(row, "create") && first && cm_sift_knows(group, first) &&
+           !cm_sift_knows(group, row->local_id) &&
+           is_later(group->given_up, row->local_id, row) &&
+           !is_later(group->made, first, row);
+}
+
+/* Where a key makes a record, one that peers know may get several keys, one
+ * after the other. No row has those between, so they are not sent: then the
+ * record with the last key continues that with the first one, which is deleted
+ * behind it. Return whether ROW is not sent for that. */
+static int passes(cm_stamp_row_t *row)
+{
+    apr_hash_t *passed = row->group->passed;
+    const char *first = known_as(row->group, row->former), *key;
+
+    if (is_passing(row, first)) {
+        apr_hash_set(passed, row->local_id, APR_HASH_KEY_STRING, first);
+        return 1;
+    }
+    if (is_action(row, "create"))
+        row->former = first;
+    if (!is_action(row, "delete"))
+        return 0;
+    if (first != row->former)
+        return 1;
+    key = row->local_id;
+    row->local_id = known_as(row->group, key);
+    apr_hash_set(passed, key, APR_HASH_KEY_STRING, NULL);
+    return 0;
+}
+
 int cm_sift_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
 {
     const cm_filter_row_t *here;
@@ -322,6 +387,8 @@ int cm_sift_record(cm_stamp_t *stamp, cm_stamp_row_t *row)
         cm_stamp_record(stamp, row);
         return 1;
     }
+    if (passes(row))
+        return 0;
     here = row_here(row);
     if (is_action(row, "delete")) {
         if (!cm_sift_knows(row->group, row->local_id))

@@ -127,14 +127,15 @@ static int is_ignorant(const sim_judge_t *judge, const sim_event_t *renaming,
     return 0;
 }
 
-/* Return whether an application of NODE may have let ROW refer to a key that no
- * row has, in a column that RENAMER carries, too: that is a change, though the
- * reference is NULL at all nodes before and after. */
+/* Return whether an application of NODE, or of a third node, may have let ROW
+ * refer to a key that no row has, in a column that RENAMER carries, too: that
+ * is a change, though the reference is NULL at all nodes before and after. */
 static int may_have_dangled(const sim_judge_t *judge, int renamer, int node,
                             const sim_row_t *row)
 {
     const apr_array_header_t *steps = judge->world->history->steps;
-    const sim_table_t *table = &judge->world->schema->tables[row->table];
+    const sim_schema_t *schema = judge->world->schema;
+    const sim_table_t *table = &schema->tables[row->table];
     const char *own =
         apr_psprintf(judge->pool, "tag = '%s'", row->values[SIM_COLUMNS]);
     int i, j;
@@ -142,7 +143,8 @@ static int may_have_dangled(const sim_judge_t *judge, int renamer, int node,
     for (i = 0; i < steps->nelts; i++) {
         const sim_step_t *step = &APR_ARRAY_IDX(steps, i, sim_step_t);
 
-        if (step->gone || step->kind != SIM_UPDATE || step->node != node ||
+        if (step->gone || step->kind != SIM_UPDATE ||
+            !may_come_first(schema, step->node, node, renamer) ||
             step->table != row->table ||
             (!strncmp(step->where, "tag = ", 6) && strcmp(step->where, own)))
             continue;
@@ -150,9 +152,12 @@ static int may_have_dangled(const sim_judge_t *judge, int renamer, int node,
             const sim_cell_t *cell =
                 &APR_ARRAY_IDX(step->cells[0], j, sim_cell_t);
 
-            if (cell->column >= 0 && cell->text &&
+            if (cell->column >= 0 && cell->text && strcmp(cell->text, "NULL") &&
                 table->columns[cell->column].kind == SIM_REFERENCE &&
-                table->columns[cell->column].rule[node] == SIM_RULE_NONE &&
+                table->columns[cell->column].rule[step->node] ==
+                    SIM_RULE_NONE &&
+                sim_judge_carries(table, cell->column, step->node) &&
+                sim_judge_carries(table, cell->column, node) &&
                 sim_judge_carries(table, cell->column, renamer))
                 return 1;
         }
