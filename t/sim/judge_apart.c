@@ -184,7 +184,25 @@ static int is_another(const sim_judge_t *judge, int node, const sim_row_t *row)
     return 0;
 }
 
-/* Return whether an application has put another row where ROW is now. */
+/* Return whether ROW is called NAME, or was before it was renamed again. */
+static int is_name_of(const sim_judge_t *judge, const sim_row_t *row,
+                      const char *name)
+{
+    const apr_array_header_t *events = judge->world->events;
+    int i;
+
+    for (i = 0; i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->kind == SIM_EVENT_INSERT && is_about(event, row) &&
+            !strcmp(event->name, name))
+            return 1;
+    }
+    return !strcmp(row->name, name);
+}
+
+/* Return whether an application has put another row where ROW is now, or where
+ * it was: no node can give it that key then, nor the next one. */
 static int is_taken(const sim_judge_t *judge, const sim_row_t *row)
 {
     const apr_array_header_t *events = judge->world->events;
@@ -194,7 +212,7 @@ static int is_taken(const sim_judge_t *judge, const sim_row_t *row)
         const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
 
         if (event->kind == SIM_EVENT_INSERT && event->table == row->table &&
-            !strcmp(event->name, row->name) && !is_about(event, row))
+            !is_about(event, row) && is_name_of(judge, row, event->name))
             return 1;
     }
     return 0;
