@@ -300,7 +300,9 @@ static int has_gone_on(const sim_judge_t *judge, const sim_event_t *writer,
 /* Return whether what WRITER gave COLUMN of ROW went on in another row: another
  * node had put that one under the key that ROW had then (which it had been
  * given at the node of WRITER, and another one elsewhere). The two are one
- * record, which has the tag of that one. */
+ * record, which has the tag of that one. Or ROW had given up that key before,
+ * but the delete was withheld from the node of WRITER: then the row there is
+ * taken over by the later record of that key (docs/convergence.md). */
 static int is_in_another(const sim_judge_t *judge, const sim_row_t *row,
                          const sim_event_t *writer, int column)
 {
