@@ -380,6 +380,11 @@ static void tidy(sim_world_t *world)
     world->denied = 0;
     for (i = 0; i < world->schema->nodes; i++)
         sim_exchange_retry(world, i);
+    /* Withheld and parked messages may bring the values that a column had
+     * before it was dropped and added again (docs/convergence.md). Only a node
+     * that has got them can publish them. */
+    for (i = 1; i < world->schema->nodes && world->altered; i++)
+        exchange_all(world);
     if (world->restored || world->altered)
         sim_restore_publish(world);
 }
