@@ -98,7 +98,10 @@ static void settle_column(const merging_t *at, const cm_task_t *task,
     const apr_int64_t clock = cm_decided_clock(at->record, at->effect, column);
     const int left = is_left(at, task, column);
     int loses = cm_state_field_wins(there, here);
-    int is_ours = loses && wins_here(at->run, at->record, task, here);
+    /* what follows seems to know ours, too, if both have the same clock */
+    int is_ours =
+        loses ? wins_here(at->run, at->record, task, here)
+              : decision == CM_DECIDE_OURS && there->clock == here->clock;
     int takes_theirs = !loses && !left && decision == CM_DECIDE_THEIRS;
 
     if (loses ? is_ours : !takes_theirs)

@@ -12,7 +12,7 @@ typedef struct cm_decided_t {
                          until it is published again */
     int is_taken;     /* that value won ... */
     int is_theirs;    /* ... though it was older */
-    int is_ours;      /* the value here won, though it was older */
+    int is_ours;      /* the value here won, though it was not newer */
     apr_int64_t here; /* the clock of the value here; theirs has it now */
 } cm_decided_t;
 

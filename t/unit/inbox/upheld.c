@@ -207,6 +207,55 @@ static void test_returned(cm_store_t *store, apr_pool_t *pool)
            "  what is changed besides is here");
 }
 
+/* Return two changes of the peer: one of our title in the same microsecond as
+ * ours, to a lesser value, and then ACTION, which seems to know our title. */
+static const char *at_once(cm_node_t *node, const char *action,
+                           apr_pool_t *pool)
+{
+    const char *clock = clock_here(node, pool);
+
+    return apr_psprintf(
+        pool,
+        "[{\"id\":2,\"origin\":\"there\",\"original_id\":7,\"action\":"
+        "\"update\",\"clock\":%s,\"base\":1000,\"body\":\"{\\\"post\\\":{" TEXT(
+            "title", "first") "}}\"}," //
+        MESSAGE(3, "post", 7, "%s", 9000000000000000, TEXT("title", "again"),
+                ",\"base\":%s") "]",
+        clock, action, clock);
+}
+
+/* Who lets ours stay is asked about what followed, too. */
+static void decide_at_once(cm_store_t *store, const char *action,
+                           apr_pool_t *pool)
+{
+    cm_node_t *node =
+        inbox_disputed(store, inbox_settings(pool), CM_CONFLICT_HOLD, pool);
+
+    is_int(inbox_take(node, 1, at_once(node, action, pool), pool), 0,
+           "%s: two values of one moment, and %s behind", database_of(store),
+           action);
+    is_int(inbox_decide(node, 2, CM_DECIDE_OURS, pool), 1,
+           "  ours: that waits for a person, too");
+    is_str(inbox_value(node, "SELECT title FROM posts", pool), "here",
+           "  what is here stays");
+    is_int(inbox_decide(node, 3, CM_DECIDE_THEIRS, pool), 1, "  theirs");
+    is_str(inbox_value(node,
+                       "SELECT count(*) FROM communicator_conflicts WHERE"
+                       " lost_value = '\"here\"'",
+                       pool),
+           "1", "  what was here is remembered");
+}
+
+static void test_kept_at_once(cm_store_t *store, apr_pool_t *pool)
+{
+    decide_at_once(store, "delete", pool);
+}
+
+static void test_kept_at_once_changed(cm_store_t *store, apr_pool_t *pool)
+{
+    decide_at_once(store, "update", pool);
+}
+
 /* The peer has changed both columns of our post, at CLOCK. */
 #define BOTH(clock)                                                            \
     MESSAGE(2, "post", 7, "update", clock,                                     \
@@ -326,6 +375,9 @@ int main(void)
     database_each("ours, and changed again", test_kept_followed);
     database_each("ours, and known", test_kept_known);
     database_each("ours, and deleted", test_kept_deleted);
+    database_each("ours of the same moment, and deleted", test_kept_at_once);
+    database_each("ours of the same moment, and changed again",
+                  test_kept_at_once_changed);
     database_each("ours, and repeated", test_kept_repeated);
     database_each("ours, and a third", test_kept_third);
     database_each("theirs, and replaced", test_theirs_replaced);
