@@ -43,6 +43,45 @@ static int was_deleted(const sim_message_t *parked, int table, const char *name)
     return 0;
 }
 
+/* Return whether some node has a foreign key that deletes a row with what it
+ * refers to in COLUMN. */
+static int cascades(const sim_message_t *parked, const sim_column_t *column)
+{
+    int i;
+
+    for (i = 0; i < parked->world->schema->nodes; i++)
+        if (column->kind == SIM_REFERENCE &&
+            column->rule[i] == SIM_RULE_CASCADE)
+            return 1;
+    return 0;
+}
+
+/* Return whether the row NAME of TABLE may be deleted: by an application; or by
+ * a foreign key, with a row that it has referred to, STEPS upwards at most.
+ * Where that row's delete was received, no application has done anything. */
+static int may_be_gone(const sim_message_t *parked, int table, const char *name,
+                       int steps)
+{
+    const apr_array_header_t *events = parked->world->events;
+    const sim_column_t *columns = parked->world->schema->tables[table].columns;
+    int i;
+
+    if (was_deleted(parked, table, name))
+        return 1;
+    for (i = 0; steps > 0 && i < events->nelts; i++) {
+        const sim_event_t *event = &APR_ARRAY_IDX(events, i, sim_event_t);
+
+        if (event->kind == SIM_EVENT_UPDATE && event->table == table &&
+            event->column < SIM_COLUMNS && event->after &&
+            !strcmp(event->name, name) &&
+            cascades(parked, &columns[event->column]) &&
+            may_be_gone(parked, columns[event->column].parent, event->after,
+                        steps - 1))
+            return 1;
+    }
+    return 0;
+}
+
 /* Return whether the row that EVENT inserted referred to nothing in COLUMN, or
  * to a row that the same statement inserted, too, perhaps behind it: deleted
  * before anything was sent, it is nothing as well. */
@@ -193,6 +232,7 @@ static int was_kept_without(const sim_message_t *parked, int column)
     const sim_column_t *reference =
         &parked->world->schema->tables[parked->table].columns[column];
     const apr_array_header_t *events = parked->world->events;
+    const int steps = parked->world->schema->count;
     int number = 0, i;
 
     while (parked->origin && number < parked->world->schema->nodes &&
@@ -201,7 +241,7 @@ static int was_kept_without(const sim_message_t *parked, int column)
     if (!parked->origin || number == parked->world->schema->nodes ||
         strcmp(parked->action, "create") || !parked->name ||
         reference->rule[number] != SIM_RULE_NONE ||
-        !was_deleted(parked, parked->table, parked->name) ||
+        !may_be_gone(parked, parked->table, parked->name, steps) ||
         !was_asked(parked, number))
         return 0;
     for (i = 0; i < events->nelts; i++) {
@@ -210,7 +250,7 @@ static int was_kept_without(const sim_message_t *parked, int column)
         if (event->kind == SIM_EVENT_UPDATE && event->table == parked->table &&
             event->column == column && event->after &&
             !strcmp(event->name, parked->name) &&
-            was_deleted(parked, reference->parent, event->after))
+            may_be_gone(parked, reference->parent, event->after, steps))
             return 1;
     }
     return 0;
