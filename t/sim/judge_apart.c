@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "message.h"
 #include "parked.h"
+#include "withheld.h"
 
 static int is_same(const char *one, const char *other)
 {
@@ -349,8 +350,7 @@ static int is_made_anew(const sim_judge_t *judge, int node,
             may_have_dangled(judge, renamer, node, row) ||
             is_held_fast(schema, node, row->table) ||
             /* it may have said which record the new one continues */
-            sim_message_was_withheld(judge->world, row->table, "create",
-                                     judge->pool) ||
+            sim_withheld_has(judge->world, row->table, "create", judge->pool) ||
             may_wait(judge, &schema->tables[row->table]));
 }
 

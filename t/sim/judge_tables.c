@@ -5,48 +5,53 @@
 
 #include <apr_strings.h>
 
-#include "message.h"
+#include "withheld.h"
 
 int sim_judge_was_withheld(const sim_judge_t *judge, int table)
 {
-    return sim_message_was_withheld(judge->world, table, NULL, judge->pool);
+    return sim_withheld_has(judge->world, table, NULL, judge->pool);
 }
 
-/* Return whether one of the bodies that SQL selects at PEER does not have
- * VALUE. */
-static int has_withheld(const sim_judge_t *judge, int peer, const char *sql,
-                        const char *value)
+static int is_same(const char *one, const char *other)
 {
-    const apr_array_header_t *bodies = sim_node_select(
-        &judge->world->nodes[peer].sessions[0], sql, 1, judge->pool);
-    int i;
+    return one && other && !strcmp(one, other);
+}
 
-    for (i = 0; i < bodies->nelts; i++)
-        if (!strstr(APR_ARRAY_IDX(bodies, i, const char **)[0], value))
-            return 1;
-    return 0;
+/* Return whether MESSAGE, withheld from NODE, is of the record and the time of
+ * the conflict CELLS, and does not have VALUE. */
+static int is_another(const sim_withheld_t *message, int node,
+                      const char *model, const char **cells, const char *value)
+{
+    return !strcmp(message->peer, sim_schema_node_name(node)) &&
+           !strcmp(message->model, model) &&
+           is_same(message->origin, cells[0]) &&
+           is_same(message->original_id, cells[1]) &&
+           is_same(message->clock, cells[7]) && message->body &&
+           !strstr(message->body, value);
 }
 
 int sim_judge_is_of_withheld(const sim_judge_t *judge, int node, int table,
                              const char **cells)
 {
-    const char *sql, *value;
-    int i;
+    const sim_world_t *world = judge->world;
+    const char *model = apr_psprintf(judge->pool, "m%d", table);
+    const char *value =
+        apr_psprintf(judge->pool, "\"%s\":%s", cells[5], cells[6]);
+    int i, j;
 
     if (!cells[0] || !cells[1])
         return 0;
-    sql = apr_psprintf(
-        judge->pool,
-        "SELECT o.body FROM communicator_withheld AS w JOIN outbound_messages"
-        " AS o ON o.seq = w.seq WHERE w.peer = '%s' AND w.model = 'm%d' AND"
-        " w.origin = '%s' AND w.original_id = '%s' AND o.clock = %s AND"
-        " o.body IS NOT NULL",
-        sim_schema_node_name(node), table, cells[0], cells[1], cells[7]);
-    value = apr_psprintf(judge->pool, "\"%s\":%s", cells[5], cells[6]);
-    for (i = 0; i < judge->world->schema->nodes; i++)
-        if (!strcmp(sim_schema_node_name(i), cells[4]) &&
-            has_withheld(judge, i, sql, value))
-            return 1;
+    for (i = 0; i < world->schema->nodes; i++) {
+        const apr_array_header_t *withheld =
+            strcmp(sim_schema_node_name(i), cells[4])
+                ? NULL
+                : sim_withheld_of(world, i, judge->pool);
+
+        for (j = 0; withheld && j < withheld->nelts; j++)
+            if (is_another(&APR_ARRAY_IDX(withheld, j, sim_withheld_t), node,
+                           model, cells, value))
+                return 1;
+    }
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 
 #include "message.h"
+#include "withheld.h"
 
 /* Return the column of TABLE that REASON, "'COLUMN' was changed ...", is about;
  * -1: none that holds values of its own. */
@@ -44,21 +45,18 @@ static int is_of_one_moment(const sim_message_t *parked)
 /* Return whether node NUMBER has withheld a message of the record of PARKED. */
 static int withheld_at(const sim_message_t *parked, int number)
 {
-    const apr_array_header_t *found = sim_node_select(
-        parked->world->nodes[number].beside,
-        apr_psprintf(parked->pool,
-                     "SELECT origin, original_id FROM communicator_withheld"
-                     " WHERE model = '%s' AND origin IS NOT NULL"
-                     " AND original_id IS NOT NULL",
-                     parked->model),
-        2, parked->pool);
+    const apr_array_header_t *found =
+        sim_withheld_of(parked->world, number, parked->pool);
     int i;
 
     for (i = 0; i < found->nelts; i++) {
-        const char **cells = APR_ARRAY_IDX(found, i, const char **);
+        const sim_withheld_t *message =
+            &APR_ARRAY_IDX(found, i, sim_withheld_t);
 
-        if (sim_message_row(parked, parked->table, cells[0], cells[1]) ==
-            parked->row)
+        if (!strcmp(message->model, parked->model) && message->origin &&
+            message->original_id &&
+            sim_message_row(parked, parked->table, message->origin,
+                            message->original_id) == parked->row)
             return 1;
     }
     return 0;

@@ -165,20 +165,3 @@ void sim_message_take(sim_message_t *parked, const char **cells)
                                   parked->original_id);
     parked->name = name_of(parked);
 }
-
-int sim_message_was_withheld(sim_world_t *world, int table, const char *action,
-                             apr_pool_t *pool)
-{
-    const char *sql = apr_psprintf(
-        pool,
-        "SELECT count(*) FROM communicator_withheld WHERE model = 'm%d'%s%s%s",
-        table, action ? " AND action = '" : "", action ? action : "",
-        action ? "'" : "");
-    int i;
-
-    for (i = 0; i < world->schema->nodes; i++)
-        if (strcmp(sim_node_value(&world->nodes[i].sessions[0], sql, pool),
-                   "0"))
-            return 1;
-    return 0;
-}

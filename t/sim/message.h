@@ -65,9 +65,4 @@ const char *sim_message_find(const char *json, const char *key,
  * one byte, since the simulator's values have none. */
 const char *sim_message_unquote(const char *text, apr_pool_t *pool);
 
-/* Return whether a node has withheld a message of TABLE: one with ACTION, NULL:
- * any. */
-int sim_message_was_withheld(sim_world_t *world, int table, const char *action,
-                             apr_pool_t *pool);
-
 #endif

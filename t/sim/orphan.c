@@ -5,6 +5,8 @@
 
 #include <apr_strings.h>
 
+#include "withheld.h"
+
 /* Return what else the statement of EVENT did to the row NAME of TABLE: an
  * event of KIND, that of an update gave COLUMN a value; NULL: nothing. */
 static const sim_event_t *find_beside(const sim_message_t *parked,
@@ -272,8 +274,7 @@ static int was_orphan(const sim_message_t *parked, int column)
             return 1;
     }
     return parked->world->restored ||
-           sim_message_was_withheld(parked->world, parked->table, NULL,
-                                    parked->pool) ||
+           sim_withheld_has(parked->world, parked->table, NULL, parked->pool) ||
            may_outlive(parked, column) || was_kept_without(parked, column);
 }
 

@@ -22,6 +22,7 @@
 #include "session.h"
 #include "stopped.h"
 #include "wire.h"
+#include "withheld.h"
 
 #define ROUNDS         60 /* after so many nothing may move any more */
 #define STOPPED_ROUNDS 3  /* after these nodes have all that they can apply */
@@ -232,6 +233,7 @@ static cm_error_t *operate(sim_world_t *world, const sim_step_t *step)
                    : NULL;
     case SIM_PURGE:
         world->purged |= 1 << step->node;
+        sim_withheld_note(world, step->node);
         return cm_purge_run(&purge, node->node, pool);
     case SIM_PAUSE:
         world->paused |= 1 << step->node;
@@ -496,6 +498,7 @@ static void make_nodes(sim_world_t *world)
     world->spread = apr_array_make(world->pool, 8, sizeof(sim_waiting_t));
     world->discarded = apr_array_make(world->pool, 4, sizeof(sim_discarded_t));
     world->outlived = apr_array_make(world->pool, 4, sizeof(sim_outlived_t));
+    world->withheld = apr_array_make(world->pool, 4, sizeof(sim_withheld_t));
     world->revived = apr_array_make(world->pool, 4, sizeof(sim_waiting_t));
     world->unknown = apr_array_make(world->pool, 4, sizeof(sim_waiting_t));
     world->decided = apr_table_make(world->pool, 4);

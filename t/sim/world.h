@@ -81,6 +81,8 @@ typedef struct sim_world_t {
     apr_array_header_t *outlived;  /* sim_outlived_t: outlived.h */
     apr_array_header_t *unknown;   /* sim_waiting_t: names of rows of two nodes
                                       that were not known to be one: names.h */
+    apr_array_header_t *withheld;  /* sim_withheld_t: what a purge may have
+                                      forgotten: withheld.h */
     apr_array_header_t *revived;   /* sim_waiting_t: deleted, and kept here */
     int denied;                    /* a peer was refused because of that */
     int verbose;
