@@ -191,29 +191,44 @@ static cm_error_t *write_for_now(cm_run_t *run, const cm_record_t *record,
     return write_column(run, record, effect, i, value);
 }
 
+static cm_error_t *fill_column(cm_run_t *run, const cm_record_t *record,
+                               cm_effect_t *effect, int i)
+{
+    cm_field_t *field = &effect->state->fields[i];
+    cm_value_t value = field->value;
+
+    if (value.kind == CM_ABSENT || !field->source)
+        return NULL;
+    CM_TRY(write_name(run, record, effect, i, field));
+    if (field->source->reference_model)
+        CM_TRY(find_parent(&value, run, record, effect,
+                           &record->table->columns[i], field->source));
+    if (value.kind != CM_ABSENT)
+        return write_column(run, record, effect, i, value);
+    CM_TRY(write_for_now(run, record, effect, i, field));
+    *field = record->here->state->fields[i];
+    return NULL;
+}
+
+/* While one column waits for its parent, that of a later one may be dead: then
+ * the record goes with that, and waits for nothing. The parent that it waits
+ * for may wait for the record itself. */
 static cm_error_t *fill_columns(cm_run_t *run, const cm_record_t *record,
                                 cm_effect_t *effect)
 {
+    cm_error_t *waits = NULL;
     int i;
 
-    for (i = 0; i < effect->state->count; i++) {
-        cm_field_t *field = &effect->state->fields[i];
-        cm_value_t value = field->value;
+    for (i = 0; i < effect->state->count && !effect->dead_parent; i++) {
+        cm_error_t *err = fill_column(run, record, effect, i);
 
-        if (value.kind == CM_ABSENT || !field->source)
-            continue;
-        CM_TRY(write_name(run, record, effect, i, field));
-        if (field->source->reference_model)
-            CM_TRY(find_parent(&value, run, record, effect,
-                               &record->table->columns[i], field->source));
-        if (value.kind != CM_ABSENT) {
-            CM_TRY(write_column(run, record, effect, i, value));
-            continue;
-        }
-        CM_TRY(write_for_now(run, record, effect, i, field));
-        *field = record->here->state->fields[i];
+        if (err && err->code != CM_WAITS &&
+            (!waits || err->code != CM_REJECTED))
+            return err;
+        if (!waits)
+            waits = err;
     }
-    return NULL;
+    return waits;
 }
 
 /* MariaDB sets a column declared ON UPDATE to the current time when an UPDATE

@@ -552,6 +552,26 @@ static void test_moved_on(cm_store_t *store, apr_pool_t *pool)
            database_of(store));
 }
 
+/* A page waits for another one that waits for it, and must be of a deleted
+ * book, in the last column: they go with that book. */
+static void test_dead_book(cm_store_t *store, apr_pool_t *pool)
+{
+    cm_node_t *node = make_pages(store, 1, pool);
+
+    (void)inbox_take(
+        node, 0,
+        "[" BOOK(1, 6, 6, 6, 6) "," BOOK(2, 7, 7, 7, 7) "," MESSAGE(
+            3, "page", 7, "delete", 2000, , BASE(1000)) "]",
+        pool);
+    is_int(inbox_take(node, 3,
+                      "[" BOOK(4, 8, 9, 7, 6) "," BOOK(5, 9, 8, 6, 6) "]",
+                      pool),
+           2, "%s: two that are tied go with a deleted one that one needs",
+           database_of(store));
+    is_str(inbox_value(node, "SELECT count(*) FROM pages", pool), "1",
+           "  and have no rows");
+}
+
 int main(void)
 {
     apr_initialize();
@@ -572,6 +592,7 @@ int main(void)
     database_each("itself, and another", test_itself_and_another);
     database_each("and a third", test_third);
     database_each("moved on", test_moved_on);
+    database_each("a dead book", test_dead_book);
     apr_terminate();
     return done_testing();
 }
