@@ -23,6 +23,70 @@ int sim_parked_has(const apr_array_header_t *waiting, int table,
     return 0;
 }
 
+/* Return whether PARKED refers to something by a second name that it has at the
+ * node of THERE, and whose message was withheld there (match=, a key of
+ * references): the name is not known here, and what was sent in place of that
+ * message does not tell it (docs/convergence.md). */
+static int needs_withheld_name(const sim_message_t *parked,
+                               const sim_message_t *there)
+{
+    const sim_table_t *table = &parked->world->schema->tables[parked->table];
+    int i;
+
+    for (i = 0; i < table->count; i++) {
+        const char *origin, *id;
+        int parent;
+
+        if (sim_message_refers(&parent, &origin, &id, parked,
+                               &table->columns[i]) &&
+            !sim_message_row(parked, parent, origin, id) &&
+            strcmp(sim_node_value(
+                       there->session,
+                       apr_psprintf(
+                           there->pool,
+                           "SELECT count(*) FROM communicator_withheld AS w"
+                           " JOIN communicator_mappings AS a"
+                           " ON a.origin = w.origin"
+                           " AND a.original_id = w.original_id"
+                           " AND a.local_record_type = 'M%d'"
+                           " AND a.deleted_at = 0 AND a.same_id IS NOT NULL"
+                           " WHERE w.peer = '%s' AND w.model = 'm%d'"
+                           " AND w.origin = '%s' AND w.original_id = '%s'",
+                           parent, sim_schema_node_name(parked->node->number),
+                           parent, origin, id),
+                       there->pool),
+                   "0"))
+            return 1;
+    }
+    return 0;
+}
+
+/* Return the name at its sender of the row that PARKED brings, whose key refers
+ * to what has no such name here; NULL: that is not why. */
+static const char *name_at_sender(const sim_message_t *parked)
+{
+    sim_world_t *world = parked->world;
+    sim_message_t there = *parked;
+    const sim_row_t *row;
+    int i;
+
+    if (!world->schema->tables[parked->table].joined)
+        return NULL;
+    for (i = 0; i < world->schema->nodes; i++)
+        if (!strcmp(sim_schema_node_name(i), parked->peer))
+            break;
+    if (i == world->schema->nodes)
+        return NULL;
+    there.node = &world->nodes[i];
+    there.session = &world->nodes[i].sessions[0];
+    if (!needs_withheld_name(parked, &there))
+        return NULL;
+    there.rows = sim_rows_read(there.node, there.session, parked->pool);
+    row = sim_message_row(&there, parked->table, parked->origin,
+                          parked->original_id);
+    return row ? row->name : NULL;
+}
+
 static void look_at(sim_message_t *parked, const char **cells,
                     apr_array_header_t *waiting)
 {
@@ -33,6 +97,10 @@ static void look_at(sim_message_t *parked, const char **cells,
         (sim_waiting_t){parked->table, parked->name ? parked->name : ""};
     /* After a restore another row may be the same record. */
     name = sim_message_name(parked);
+    if (name)
+        APR_ARRAY_PUSH(waiting, sim_waiting_t) =
+            (sim_waiting_t){parked->table, name};
+    name = name_at_sender(parked);
     if (name)
         APR_ARRAY_PUSH(waiting, sim_waiting_t) =
             (sim_waiting_t){parked->table, name};
