@@ -401,7 +401,9 @@ sub test_publisher {
     $facade->log_has_only({ may => qr/CM0033/ });
 }
 
-# A backup takes the place of the facade's file while httpd has it open.
+# A backup takes the place of the facade's file while httpd has it open. It is
+# httpd's own from the beginning: the watchdog may open it at once, and what
+# cannot be written then stays so for that connection.
 sub test_replaced_file {
     my %nodes = make_nodes('sqlite3');
     my ($central, $facade) = @nodes{qw(central facade)};
@@ -411,9 +413,9 @@ sub test_replaced_file {
     $central->database->run("insert into posts (title) values ('before')");
     $central->sync_ok;
     $backup = $facade->database->backup;
+    own(web_user(), $backup);
     system('mv', $backup, $file);
     unlink "$file-wal", "$file-shm";
-    own(web_user(), $file);
     $central->database->run("insert into posts (title) values ('after')");
     $central->sync_ok;
     equal('a file replaced while httpd has it open', \%nodes);
