@@ -293,7 +293,7 @@ static int has_chunks(const sim_world_t *world)
 /* Return whether RENAMING gave a row another key, and it got one more before
  * that had a number, at a node with a row filter. Then the key between is not
  * sent, and if the changes get their numbers in several chunks, or another row
- * has the first key by then, nobody is told which record continues the first
+ * has the first key by then, peers do not hear which record continues the first
  * one: a known limit (docs/convergence.md). */
 static int is_passed_over(const sim_judge_t *judge, const sim_event_t *renaming)
 {

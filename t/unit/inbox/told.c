@@ -1,5 +1,5 @@
-/* match=: a node is told by a hub which records are one (match.c, adopt.c), and
- * what they were called then. */
+/* match=: a hub tells a node which records are one (match.c, adopt.c), and what
+ * they were called then. */
 #include "../inbox.h"
 
 #include <apr_general.h>

@@ -96,7 +96,7 @@ static void test_again(cm_store_t *store, apr_pool_t *pool)
            "also where another one has a key between", pool);
 }
 
-/* Nobody is told of a record that stays, or is gone. */
+/* Peers do not hear of a record that stays here, or is gone. */
 static void test_gone(cm_store_t *store, apr_pool_t *pool)
 {
     cm_node_t *node = make_node(store, pool);
